@@ -1,0 +1,1 @@
+//! Benchmarks of curio beside other runtimes.

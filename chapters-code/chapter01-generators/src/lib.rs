@@ -1,0 +1,1 @@
+//! Chapter 1: functions that stop in the middle.
