@@ -1,0 +1,204 @@
+//! The scenarios on smol: a `LocalExecutor`, run by the thread that also waits for I/O.
+
+use super::{ANY_PORT, BATCH, BUFFER, LONG, Runtime, delay, poll_once, sum_below};
+use smol::future::{or, yield_now};
+use smol::io::{AsyncReadExt, AsyncWriteExt};
+use smol::net::{TcpListener, TcpStream};
+use smol::{LocalExecutor, Timer, block_on};
+use std::future::Future;
+use std::hint::black_box;
+use std::io;
+use std::net::SocketAddr;
+use std::ops::Range;
+use std::pin::pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+pub(super) const RUNTIME: Runtime = Runtime {
+    name: "smol",
+    switch,
+    spawn_each,
+    spawn_all,
+    sleep: sleep_all,
+    sleep_dropped,
+    timeout_ready,
+    timeout_yield,
+    cancel,
+    echo: echo::<BUFFER>,
+    echo_small: echo::<1>,
+    sleeping,
+};
+
+/// smol has no timeout of its own; its documentation races the work with a timer.
+async fn timeout<T>(limit: Duration, work: impl Future<Output = io::Result<T>>) -> io::Result<T> {
+    or(work, async {
+        Timer::after(limit).await;
+        Err(io::ErrorKind::TimedOut.into())
+    })
+    .await
+}
+
+fn switch(tasks: usize, rounds: usize) {
+    let executor = LocalExecutor::new();
+    block_on(executor.run(async {
+        let mut handles = Vec::with_capacity(tasks);
+        for _ in 0..tasks {
+            handles.push(executor.spawn(async move {
+                for _ in 0..rounds {
+                    yield_now().await;
+                }
+            }));
+        }
+        for handle in handles {
+            handle.await;
+        }
+    }));
+}
+
+fn spawn_each(rounds: usize) {
+    let executor = LocalExecutor::new();
+    let sum = block_on(executor.run(async {
+        let mut sum = 0;
+        for i in 0..rounds as u64 {
+            let task = executor.spawn(async move { Ok::<u64, io::Error>(i) });
+            sum += task.await.expect("no error");
+        }
+        sum
+    }));
+    assert_eq!(sum, sum_below(rounds));
+}
+
+fn spawn_all(tasks: usize, rounds: usize) {
+    let executor = LocalExecutor::new();
+    block_on(executor.run(async {
+        let mut handles = Vec::with_capacity(tasks);
+        for _ in 0..rounds {
+            for i in 0..tasks as u64 {
+                handles.push(executor.spawn(async move { Ok::<u64, io::Error>(i) }));
+            }
+            let mut sum = 0;
+            for handle in handles.drain(..) {
+                sum += handle.await.expect("no error");
+            }
+            assert_eq!(sum, sum_below(tasks));
+        }
+    }));
+}
+
+fn sleep_all(tasks: usize, rounds: usize, delays: &Range<Duration>) {
+    let executor = LocalExecutor::new();
+    block_on(executor.run(async {
+        let mut handles = Vec::with_capacity(tasks);
+        for _ in 0..rounds {
+            for i in 0..tasks {
+                let delay = delay(i, delays);
+                handles.push(executor.spawn(async move {
+                    Timer::after(delay).await;
+                }));
+            }
+            for handle in handles.drain(..) {
+                handle.await;
+            }
+        }
+    }));
+}
+
+fn sleep_dropped(rounds: usize) {
+    let executor = LocalExecutor::new();
+    block_on(executor.run(async {
+        for _ in 0..rounds {
+            poll_once(pin!(Timer::after(LONG))).await;
+        }
+    }));
+}
+
+fn timeout_ready(rounds: usize) {
+    let executor = LocalExecutor::new();
+    let sum = block_on(executor.run(async {
+        let mut sum = 0;
+        for i in 0..rounds as u64 {
+            let work = async { Ok::<u64, io::Error>(black_box(i)) };
+            sum += timeout(LONG, work).await.expect("in time");
+        }
+        sum
+    }));
+    assert_eq!(sum, sum_below(rounds));
+}
+
+fn timeout_yield(rounds: usize) {
+    let executor = LocalExecutor::new();
+    let sum = block_on(executor.run(async {
+        let mut sum = 0;
+        for i in 0..rounds as u64 {
+            let work = async {
+                yield_now().await;
+                Ok::<u64, io::Error>(black_box(i))
+            };
+            sum += timeout(LONG, work).await.expect("in time");
+        }
+        sum
+    }));
+    assert_eq!(sum, sum_below(rounds));
+}
+
+fn cancel(rounds: usize) {
+    let executor = LocalExecutor::new();
+    block_on(executor.run(async {
+        for _ in 0..rounds {
+            let task = executor.spawn(async {
+                Timer::after(LONG).await;
+            });
+            yield_now().await;
+            assert!(task.cancel().await.is_none());
+        }
+    }));
+}
+
+async fn serve<const BUFFER: usize>(mut stream: TcpStream) -> io::Result<()> {
+    let mut buffer = [0; BUFFER];
+    loop {
+        let n = stream.read(&mut buffer).await?;
+        if n == 0 {
+            return Ok(());
+        }
+        stream.write_all(&buffer[..n]).await?;
+    }
+}
+
+fn echo<const BUFFER: usize>(connections: usize, listening: &mut dyn FnMut(SocketAddr)) {
+    let executor = LocalExecutor::new();
+    block_on(executor.run(async {
+        let listener = TcpListener::bind(ANY_PORT).await?;
+        listening(listener.local_addr()?);
+        let mut handles = Vec::with_capacity(connections);
+        for _ in 0..connections {
+            let (stream, _) = listener.accept().await?;
+            handles.push(executor.spawn(serve::<BUFFER>(stream)));
+        }
+        for handle in handles {
+            handle.await?;
+        }
+        io::Result::Ok(())
+    }))
+    .expect("the server ends well");
+}
+
+fn sleeping(tasks: usize, waiting: &mut dyn FnMut()) {
+    static ASLEEP: AtomicUsize = AtomicUsize::new(0);
+    let executor = LocalExecutor::new();
+    block_on(executor.run(async {
+        waiting();
+        for i in 0..tasks {
+            let delay = delay(i, &(LONG..2 * LONG));
+            let task = executor.spawn(async move {
+                ASLEEP.fetch_add(1, Ordering::Relaxed);
+                Timer::after(delay).await;
+            });
+            task.detach();
+            while (i + 1) % BATCH == 0 && ASLEEP.load(Ordering::Relaxed) <= i {
+                yield_now().await;
+            }
+        }
+        waiting();
+    }));
+}

@@ -1,1 +1,0 @@
-//! Benchmarks of curio beside other runtimes.
