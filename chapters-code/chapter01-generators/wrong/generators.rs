@@ -14,8 +14,7 @@ pub struct Forgetful {
 impl Generator for Forgetful {
     type Yield = String;
 
-    // Clippy sees the mistake ("this loop never actually loops"); the page needs it.
-    #[allow(clippy::never_loop)]
+    #[expect(clippy::never_loop, reason = "this is the mistake that the page shows")]
     fn resume(&mut self) -> Step<String> {
         for brick in 1..=self.bricks {
             return Step::Yielded(format!("brick {brick}"));

@@ -1,1 +1,139 @@
-//! The exercises of the book.
+//! What the exercises of all chapters share: checks, and a watchdog so that none can hang.
+//!
+//! An exercise is a *subject*, the file that a reader completes, and a file of *checks* over it:
+//!
+//! - `ch01/e2_scheduler.rs`: the stub, for the reader to complete;
+//! - `checks/ch01/e2_scheduler.rs`: the checks, written once, over a module `subject` beside them;
+//! - `solutions/ch01/e2_scheduler.rs`: a solution;
+//! - `wrong/ch01/e2_*.rs`: plausible mistakes;
+//! - `hints/ch01/e2_scheduler.md`: three hints, as the chapter's page shows them.
+//!
+//! `cargo test -p exercises --test ch01 e2` runs the checks on the stub, and with `--features solutions` on the
+//! solution. The gate (`cargo run -p exercises --features gate --bin gate`) tests the checks themselves: every
+//! stub must fail by its `todo!`, every solution must pass, every mistake must be caught by the check that is
+//! meant to catch it.
+
+use std::io::Write as _;
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::thread;
+use std::time::Duration;
+
+/// How many shuffled schedules a check runs under, after the order of arrival.
+pub const SEEDS: u64 = 200;
+
+/// Far more than any check needs, even on a busy machine.
+const TIME_LIMIT: Duration = Duration::from_secs(20);
+
+/// Something that a subject must do. It panics if the subject does not.
+#[derive(Clone, Copy, Debug)]
+pub struct Check {
+    /// The name of the test.
+    pub name: &'static str,
+    /// The test.
+    pub run: Run,
+}
+
+/// How often a check runs.
+#[derive(Clone, Copy, Debug)]
+pub enum Run {
+    /// Once.
+    Once(fn()),
+    /// In the order of arrival, then under [`SEEDS`] shuffled schedules.
+    UnderSeeds(fn(Option<u64>)),
+}
+
+impl Check {
+    /// Runs the check, under all its schedules, watched.
+    ///
+    /// # Panics
+    /// If the check does; under a shuffled schedule, the seed is printed too.
+    pub fn run(&self) {
+        let _watchdog = Watchdog::new(self.name, TIME_LIMIT);
+        match self.run {
+            Run::Once(check) => check(),
+            Run::UnderSeeds(check) => {
+                check(None);
+                for seed in 0..SEEDS {
+                    let _note = SeedNote(seed);
+                    check(Some(seed));
+                }
+            }
+        }
+    }
+}
+
+/// Names the seed when a check fails under it.
+#[derive(Debug)]
+struct SeedNote(u64);
+
+impl Drop for SeedNote {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            eprintln!("the schedule was that of seed {}", self.0);
+        }
+    }
+}
+
+/// Ends the process, naming the test, unless it is dropped in time.
+#[derive(Debug)]
+pub struct Watchdog {
+    _dropped_in_time: Sender<()>,
+}
+
+impl Watchdog {
+    /// Starts to watch.
+    pub fn new(test: &'static str, limit: Duration) -> Watchdog {
+        let (sender, receiver) = mpsc::channel::<()>();
+        thread::spawn(move || {
+            if receiver.recv_timeout(limit) == Err(RecvTimeoutError::Timeout) {
+                // Not `eprintln!`: the test harness would keep that to itself.
+                let message = format!(
+                    "\n{test}: not finished after {limit:?}. Is there a loop in your code that never ends?\n\
+                     A generator must return at every stop, and a turn must be one call to `resume`.\n"
+                );
+                let _ = std::io::stderr().write_all(message.as_bytes());
+                std::process::exit(1);
+            }
+        });
+        Watchdog {
+            _dropped_in_time: sender,
+        }
+    }
+}
+
+/// Makes the list of a subject's checks, and a test of each.
+///
+/// ```
+/// fn it_adds() {
+///     assert_eq!(1 + 1, 2);
+/// }
+/// fn it_adds_in_any_order(_seed: Option<u64>) {}
+///
+/// exercises::checks! {
+///     once it_adds;
+///     under_seeds it_adds_in_any_order;
+/// }
+/// # fn main() { CHECKS.iter().for_each(exercises::Check::run) }
+/// ```
+#[macro_export]
+macro_rules! checks {
+    (@run once $check:expr) => { $crate::Run::Once($check) };
+    (@run under_seeds $check:expr) => { $crate::Run::UnderSeeds($check) };
+    ($($how:ident $name:ident;)+) => {
+        /// The checks of this exercise.
+        #[allow(dead_code, reason = "the gate uses the list, the test target the tests")]
+        pub(crate) const CHECKS: &[$crate::Check] = &[$($crate::Check {
+            name: stringify!($name),
+            run: $crate::checks!(@run $how $name),
+        }),+];
+
+        #[cfg(test)]
+        mod tests {
+            $(#[test]
+            fn $name() {
+                let run = $crate::checks!(@run $how super::$name);
+                $crate::Check { name: stringify!($name), run }.run();
+            })+
+        }
+    };
+}
