@@ -1,86 +1,23 @@
 //! Builds small books with the program, the way a reader and mdBook do.
 
+mod common;
+
 use std::fs;
 use std::io::Write;
-use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Output, Stdio};
 
-/// A workspace with a package `demo` and a book, in a folder of its own.
-struct Fixture(tempfile::TempDir);
+use common::{Fixture, SUMMARY};
 
-const SUMMARY: &str =
-    "# Summary\n\n[Front](front.md)\n\n- [One](one.md)\n  - [Deep](part/deep.md)\n";
+fn build(fixture: &Fixture) -> Output {
+    fixture.book(&["build"]).output().expect("the program runs")
+}
 
-impl Fixture {
-    fn new() -> Fixture {
-        let fixture = Fixture(tempfile::tempdir().expect("a temporary folder"));
-        // The book's own configuration, whose keys and style are thus tried too.
-        let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let read = |name: &str| fs::read_to_string(here.join(name)).expect(name);
-        for name in ["book.toml", "theme/book.css", "theme/favicon.svg"] {
-            fixture.write(&format!("book/{name}"), &read(name));
-        }
-        fixture.write(
-            "Cargo.toml",
-            "[workspace]\nmembers = [\"demo\"]\nresolver = \"3\"\n",
-        );
-        fixture.write(
-            "demo/Cargo.toml",
-            "[package]\nname = \"demo\"\nedition = \"2024\"\n",
-        );
-        fixture.write(
-            "demo/src/lib.rs",
-            "/// Adds.\npub fn add(a: u32, b: u32) -> u32 {\n    a + b\n}\n",
-        );
-        fixture.write("demo/transcripts/run.txt", "$ cargo run -p demo\n1 < 2\n");
-        fixture.write("book/pages/SUMMARY.md", SUMMARY);
-        fixture.write(
-            "book/pages/front.md",
-            "# Front\n\n[first](one.md#the-sum), [deep](part/deep.md)\n",
-        );
-        fixture.write(
-            "book/pages/one.md",
-            "# One\n\n## The sum\n\n{{item demo::add}}\n\nIt prints:\n\n{{transcript demo run}}\n\n\
-             As `\\{{item a::b}}` does.\n",
-        );
-        fixture.write(
-            "book/pages/part/deep.md",
-            "# Deep\n\nBack to the [sum](../one.md#the-sum).\n",
-        );
-        fixture
-    }
-
-    fn write(&self, name: &str, text: &str) {
-        let path = self.0.path().join(name);
-        fs::create_dir_all(path.parent().expect("inside")).expect("made");
-        fs::write(path, text).expect("written");
-    }
-
-    fn read(&self, name: &str) -> String {
-        fs::read_to_string(self.0.path().join(name)).expect(name)
-    }
-
-    fn book(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_book"));
-        // From anywhere: cargo tells the program where its package is.
-        command
-            .args(arguments)
-            .current_dir("/")
-            .env("CARGO_MANIFEST_DIR", self.0.path().join("book"));
-        command
-    }
-
-    fn build(&self) -> Output {
-        self.book(&["build"]).output().expect("the program runs")
-    }
-
-    /// The lines a build complains with.
-    fn complaints(&self) -> Vec<String> {
-        let output = self.build();
-        assert_eq!(output.status.code(), Some(1), "{output:?}");
-        assert!(output.stdout.is_empty(), "{output:?}");
-        text(&output.stderr).lines().map(str::to_owned).collect()
-    }
+/// The lines a build complains with.
+fn complaints(fixture: &Fixture) -> Vec<String> {
+    let output = build(fixture);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert!(output.stdout.is_empty(), "{output:?}");
+    text(&output.stderr).lines().map(str::to_owned).collect()
 }
 
 fn text(bytes: &[u8]) -> String {
@@ -90,7 +27,7 @@ fn text(bytes: &[u8]) -> String {
 #[test]
 fn a_book_is_built_with_its_listings() {
     let fixture = Fixture::new();
-    let output = fixture.build();
+    let output = build(&fixture);
     assert!(output.status.success(), "{output:?}");
     assert!(output.stderr.is_empty(), "{output:?}");
     assert!(
@@ -132,18 +69,18 @@ fn what_is_missing_stops_the_build_with_file_and_line() {
         "book/pages/part/deep.md",
         "# Deep\n{{transcript demo walk}}\n",
     );
-    let complaints = fixture.complaints();
+    let told = complaints(&fixture);
     assert_eq!(
-        complaints[0],
+        told[0],
         "book/pages/one.md:5: `demo`: no item `ad`; did you mean `add`?"
     );
     assert!(
-        complaints[1].starts_with("book/pages/one.md:6: cannot read demo/x.rs: "),
-        "{complaints:?}"
+        told[1].starts_with("book/pages/one.md:6: cannot read demo/x.rs: "),
+        "{told:?}"
     );
     let third = "book/pages/part/deep.md:2: cannot read demo/transcripts/walk.txt: ";
-    assert!(complaints[2].starts_with(third), "{complaints:?}");
-    assert_eq!(complaints.len(), 3, "{complaints:?}");
+    assert!(told[2].starts_with(third), "{told:?}");
+    assert_eq!(told.len(), 3, "{told:?}");
     assert!(!fixture.0.path().join("target").exists());
 }
 
@@ -155,7 +92,7 @@ fn a_missing_page_is_told_with_its_line() {
         &format!("{SUMMARY}- [Two](two.md)\n"),
     );
     assert_eq!(
-        fixture.complaints(),
+        complaints(&fixture),
         ["book/pages/SUMMARY.md:7: no page `two.md`"]
     );
 }
@@ -163,13 +100,13 @@ fn a_missing_page_is_told_with_its_line() {
 #[test]
 fn a_broken_link_stops_the_build_and_leaves_the_last_book() {
     let fixture = Fixture::new();
-    assert!(fixture.build().status.success());
+    assert!(build(&fixture).status.success());
     fixture.write(
         "book/pages/front.md",
         "# Front\n\n[x](one.md#the-sun)\n[y](on.md)\n<img src=\"https://example.org/x.png\">\n",
     );
     assert_eq!(
-        fixture.complaints(),
+        complaints(&fixture),
         [
             "book/pages/front.md:3: the link `one.html#the-sun`: no `#the-sun` in one.html; \
              did you mean `the-sum`?",
@@ -189,10 +126,10 @@ fn a_broken_link_stops_the_build_and_leaves_the_last_book() {
 fn what_mdbook_warns_of_stops_the_build() {
     let fixture = Fixture::new();
     fixture.write("book/pages/front.md", "# Front\n\n<div>\n\nopen\n");
-    let complaints = fixture.complaints();
+    let told = complaints(&fixture);
     let start = "book/pages: unclosed HTML tag `<div>` found in `front.md`";
-    assert!(complaints[0].starts_with(start), "{complaints:?}");
-    assert_eq!(complaints.len(), 1, "{complaints:?}");
+    assert!(told[0].starts_with(start), "{told:?}");
+    assert_eq!(told.len(), 1, "{told:?}");
 }
 
 #[test]
