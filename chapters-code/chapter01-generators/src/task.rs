@@ -12,7 +12,10 @@ pub struct Task {
 
 impl Task {
     /// Puts the generator into a box. Nothing of it runs yet.
-    pub fn new(name: &'static str, generator: impl Generator<Yield = String> + 'static) -> Task {
+    pub fn new<G>(name: &'static str, generator: G) -> Task
+    where
+        G: Generator<Yield = String> + 'static,
+    {
         Task {
             name,
             generator: Box::new(generator),

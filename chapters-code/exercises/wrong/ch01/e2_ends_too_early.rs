@@ -29,11 +29,10 @@ impl Scheduler {
     }
 
     /// Adds a task at the end of the queue.
-    pub fn spawn(
-        &mut self,
-        name: &'static str,
-        generator: impl Generator<Yield = String> + 'static,
-    ) {
+    pub fn spawn<G>(&mut self, name: &'static str, generator: G)
+    where
+        G: Generator<Yield = String> + 'static,
+    {
         self.ready.push_back(Task::new(name, generator));
     }
 
