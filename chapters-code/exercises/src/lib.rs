@@ -22,7 +22,7 @@ use std::time::Duration;
 pub const SEEDS: u64 = 200;
 
 /// Far more than any check needs, even on a busy machine.
-const TIME_LIMIT: Duration = Duration::from_secs(20);
+const TIME_LIMIT: Duration = Duration::from_secs(10);
 
 /// Something that a subject must do. It panics if the subject does not.
 #[derive(Clone, Copy, Debug)]
@@ -89,7 +89,7 @@ impl Watchdog {
                 // Not `eprintln!`: the test harness would keep that to itself.
                 let message = format!(
                     "\n{test}: not finished after {limit:?}. Is there a loop in your code that never ends?\n\
-                     A generator must return at every stop, and a turn must be one call to `resume`.\n"
+                     Nothing else can run before the turn of a task ends.\n"
                 );
                 let _ = std::io::stderr().write_all(message.as_bytes());
                 std::process::exit(1);
