@@ -1,1 +1,107 @@
-//! curio.
+//! curio: small, familiar and reliable concurrency on one thread.
+//!
+//! A re-imagination in Rust of David Beazley's Curio for Python: tasks, timeouts that know whose they were, and
+//! cancellation that lets a task clean up with ordinary code. It is the last stage of the book that comes with it, and
+//! small enough to be read.
+//!
+//! ```
+//! use curio::{Error, Result, run, sleep, spawn, timeout_after};
+//! use std::time::Duration;
+//!
+//! async fn kid() -> Result<()> {
+//!     println!("Building the Millenium Falcon in Minecraft");
+//!     match sleep(Duration::from_secs(1000)).await {
+//!         Err(Error::Cancelled(p)) => {
+//!             println!("Fine. Saving my work.");
+//!             Err(Error::Cancelled(p))
+//!         }
+//!         other => other,
+//!     }
+//! }
+//!
+//! async fn parent() -> Result<()> {
+//!     let kid = spawn(kid());
+//!     if let Err(Error::Timeout(_)) = timeout_after(Duration::from_millis(10), kid.join()).await {
+//!         println!("I warned you!");
+//!         kid.cancel().await?;
+//!     }
+//!     println!("Leaving!");
+//!     Ok(())
+//! }
+//!
+//! run(parent()).unwrap();
+//! ```
+//!
+//! # The model in five sentences
+//!
+//! 1. A task is a future that the kernel owns; it gives a [`Result`], because any task can be cancelled wherever it waits.
+//! 2. An *operation* is a future of this crate that can wait. `.await` on an operation may wait, and so may be
+//!    interrupted; what cannot wait is a plain function.
+//! 3. Interruptions (a cancel, an expired timeout) are delivered *as a value*: the operation that waits resolves to an
+//!    `Err`. Nothing is dropped behind the task's back, so it may clean up with ordinary async code and `?`.
+//! 4. A delivery happens *once*. After it, new operations wait as usual.
+//! 5. Where the task waits for a future that is not this crate's, there is no operation to resolve: then the innermost
+//!    timeout around it, or the task itself, is dropped. [`interruptible`] makes an operation of such a future.
+//!
+//! So a loop that goes on after errors asks [`Error::is_cancellation`] first; one that does not swallows its own
+//! cancellation.
+//!
+//! # Coming from Python Curio
+//!
+//! | Python | here |
+//! |---|---|
+//! | `run(f, *args)` | [`run`]`(f(args))`; ends when the main task ends |
+//! | `Kernel`, `kernel.run(f)`, `kernel.run(shutdown=True)` | [`Kernel`], [`Kernel::run`], [`Kernel::shutdown`] |
+//! | `kernel.run()` (one cycle; in 2015: all) | [`Kernel::run_once`]; [`Kernel::run_all`] |
+//! | `await spawn(f, *args, daemon=)` | [`spawn`]`(f(args))`, [`spawn_daemon`], [`task`]`(f).name("x").spawn()` |
+//! | `Task.join/wait/cancel`, `cancel(blocking=False)` | [`Task::join`], [`Task::wait`], [`Task::cancel`], [`Task::cancel_nowait`] |
+//! | `await sleep(s)`, `clock()`, `wake_at`, `schedule()` | [`sleep`], [`clock`], [`sleep_until`], [`yield_now`] |
+//! | `timeout_after`, `timeout_at`, `ignore_after`, `ignore_at` | the same: [`timeout_after`], [`timeout_at`], [`ignore_after`], [`ignore_at`] |
+//! | `join(timeout=10)` (2015) | [`task.join().timeout(d)`](WithTimeout::timeout) |
+//! | `disable_cancellation`, `check_cancellation` | [`disable_cancellation`], [`check_cancellation`] |
+//! | `TaskCancelled`, `TaskTimeout`, `TimeoutCancellationError`, `UncaughtTimeoutError`, `TaskError` | variants of [`Error`] |
+//! | `raise SystemExit(code)` | `return Err(`[`Error::exit`]`(code))` |
+//! | `tcp_server`, `run_server`, `open_connection` | [`tcp_server`], [`run_server`], [`open_connection`] |
+//! | `curio.socket` | [`net`] |
+//! | `curio.traps` | [`traps`] |
+//! | `curio_running()` | [`running`] |
+//!
+//! # One thread
+//!
+//! A kernel runs in one thread, and tasks need not be `Send`: `Rc` and `Cell` are all that two tasks need to share
+//! something. Wakers may be used from any thread.
+
+mod addr;
+mod cancellation;
+mod cell;
+mod context;
+mod error;
+mod interrupt;
+mod kernel;
+mod key;
+pub mod net;
+mod outcome;
+mod readiness;
+mod remote;
+mod scopes;
+mod server;
+mod state;
+mod tables;
+mod task;
+mod time;
+mod timeout;
+mod timers;
+pub mod traps;
+mod waits;
+mod waker;
+
+pub use cancellation::{Interruptible, Shield, check_cancellation, disable_cancellation, interruptible};
+pub use context::Clock;
+pub use error::{Busy, Deadlock, Error, Other, Progress, Result, TaskError};
+pub use kernel::{Builder, Kernel, run, running};
+pub use outcome::{Outcome, Value};
+pub use server::{open_connection, run_server, tcp_server};
+pub use state::State;
+pub use task::{Cancel, CancelWithin, Join, Task, TaskBuilder, Wait, spawn, spawn_daemon, task};
+pub use time::{Sleep, YieldNow, clock, sleep, sleep_until, yield_now};
+pub use timeout::{IgnoreTimeout, Timeout, WithTimeout, ignore_after, ignore_at, timeout_after, timeout_at};

@@ -1,0 +1,291 @@
+//! The kernel as the operations see it: which one runs in this thread, which task, inside which scope.
+//!
+//! An operation finds its kernel through a thread-local pointer, which is set while the kernel runs and at no other time.
+//! (Passing it in the waker was rejected: foreign combinators wrap wakers.)
+//!
+//! X1. `CURRENT` is either null or points to a `Context` that the `Running` guard, further down this very stack, keeps
+//!     alive.
+//! X2. `task` is the place of the task that is being polled, NONE between polls.
+//! X3. `scope` is the innermost open scope around the code that is being polled, and `unopened` the number of timeouts
+//!     inside it that have not waited yet and so have no scope.
+
+#![allow(unsafe_code)]
+
+use std::cell::{Cell, RefCell};
+use std::rc::{Rc, Weak};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use crate::error::{Error, Result};
+use crate::key::{Key, NONE};
+use crate::readiness::Selector;
+use crate::remote::Remote;
+use crate::scopes::Kind;
+use crate::state::State;
+use crate::tables::Tables;
+use crate::waits::Label;
+
+/// Where a kernel takes the time from.
+///
+/// ```
+/// use curio::{Clock, Kernel, sleep};
+/// use std::time::Duration;
+///
+/// // A thousand seconds pass at once.
+/// let kernel = Kernel::builder().clock(Clock::Virtual).build().unwrap();
+/// kernel.run(sleep(Duration::from_secs(1000))).unwrap();
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Clock {
+    /// The system's monotonic clock.
+    #[default]
+    Real,
+    /// A clock for tests and demonstrations: it stands still while anything can run, and jumps to the next deadline when
+    /// every task waits.
+    Virtual,
+}
+
+/// How many operations that complete at once a task may do in one run, so that a socket that always has data does not
+/// keep all others from running.
+const BUDGET: u32 = 128;
+
+pub(crate) struct Context {
+    this: Weak<Context>,
+    pub(crate) id: u16,
+    pub(crate) tables: RefCell<Tables>,
+    pub(crate) selector: RefCell<Selector>,
+    pub(crate) remote: Arc<Remote>,
+    /// X2.
+    pub(crate) task: Cell<u32>,
+    /// The key of that task, to recognise its waker by.
+    pub(crate) task_key: Cell<Option<Key>>,
+    /// X3.
+    pub(crate) scope: Cell<u32>,
+    pub(crate) unopened: Cell<u32>,
+    budget: Cell<u32>,
+    pub(crate) clock: Clock,
+    /// The time in ticks (see [`ticks`]). On the real clock it is read when it is first needed in a run of a task,
+    /// and kept for the rest of that run; 0: not read yet.
+    now: Cell<u64>,
+    /// The code of a task that asked the program to end.
+    pub(crate) exit: Cell<Option<i32>>,
+    /// Tasks that are spawned now are cancelled at once.
+    pub(crate) closing: Cell<bool>,
+}
+
+impl Context {
+    pub(crate) fn new(clock: Clock, seed: Option<u64>) -> Result<Rc<Context>> {
+        let selector = Selector::new()?;
+        let remote = Remote::register(selector.bell()?)?;
+        let id = remote.id();
+        Ok(Rc::new_cyclic(|this| Context {
+            this: this.clone(),
+            id,
+            tables: RefCell::new(Tables::new(id, seed)),
+            selector: RefCell::new(selector),
+            remote,
+            task: Cell::new(NONE),
+            task_key: Cell::new(None),
+            scope: Cell::new(NONE),
+            unopened: Cell::new(0),
+            budget: Cell::new(BUDGET),
+            clock,
+            now: Cell::new(ticks(Instant::now())),
+            exit: Cell::new(None),
+            closing: Cell::new(false),
+        }))
+    }
+
+    /// Works on the tables, then wakes the foreign wakers that this has woken, outside of the borrow (I2).
+    pub(crate) fn with_tables<R>(&self, f: impl FnOnce(&mut Tables) -> R) -> R {
+        let mut tables = self.tables.borrow_mut();
+        let result = f(&mut tables);
+        if !tables.foreign_wakes.is_empty() {
+            let wakers = std::mem::take(&mut tables.foreign_wakes);
+            drop(tables);
+            wakers.into_iter().for_each(std::task::Waker::wake);
+        }
+        result
+    }
+
+    /// For handles, which may outlive the kernel.
+    pub(crate) fn weak(&self) -> Weak<Context> {
+        self.this.clone()
+    }
+
+    /// What a task is doing.
+    pub(crate) fn state(&self, task: Key) -> State {
+        let tables = self.tables.borrow();
+        let Some(index) = tables.find_task(task) else {
+            return State::Terminated;
+        };
+        if self.task.get() == index {
+            return State::Running;
+        }
+        match tables.waiting_for(index) {
+            _ if tables.tasks[index as usize].queued => State::Ready,
+            Some(label) => State::Waiting(label),
+            None => State::Waiting(Label::FOREIGN_WAIT),
+        }
+    }
+
+    // ---- The run of a task
+
+    /// Everything that belongs to one run of one task starts afresh.
+    pub(crate) fn begin_run(&self, task: Key) {
+        self.task.set(task.index());
+        self.task_key.set(Some(task));
+        self.scope.set(NONE);
+        self.unopened.set(0);
+        self.budget.set(BUDGET);
+        self.forget_time();
+    }
+
+    /// Counts an operation that completes at once. False: the task has had its share, and must let others run.
+    #[inline]
+    pub(crate) fn spend(&self) -> bool {
+        let left = self.budget.get();
+        self.budget.set(left.saturating_sub(1));
+        left > 0
+    }
+
+    /// The scope in which an operation waits. Timeouts around it that had no scope so far get one now (S1).
+    #[inline]
+    pub(crate) fn open_scopes(&self, tables: &mut Tables) -> u32 {
+        for _ in 0..self.unopened.replace(0) {
+            let scope = tables.open_scope(self.task.get(), self.scope.get(), Kind::Timeout);
+            self.scope.set(scope);
+        }
+        self.scope.get()
+    }
+
+    // ---- Time
+
+    /// On the real clock: the time is to be read again when it is needed.
+    pub(crate) fn forget_time(&self) {
+        if self.clock == Clock::Real {
+            self.now.set(0);
+        }
+    }
+
+    /// The time, as old as the present run of the task at most.
+    #[inline]
+    pub(crate) fn now(&self) -> u64 {
+        match self.now.get() {
+            0 => {
+                let now = ticks(Instant::now());
+                self.now.set(now);
+                now
+            }
+            now => now,
+        }
+    }
+
+    /// The virtual clock jumps.
+    pub(crate) fn set_time(&self, now: u64) {
+        debug_assert_eq!(self.clock, Clock::Virtual);
+        self.now.set(now);
+    }
+
+    /// The deadline that lies `delay` nanoseconds ahead; a huge delay never ends.
+    pub(crate) fn after(&self, delay: u64) -> u64 {
+        self.now().saturating_add(delay)
+    }
+}
+
+/// Where the ticks of this process begin: the first time that anybody asked.
+fn origin() -> Instant {
+    static ORIGIN: OnceLock<Instant> = OnceLock::new();
+    *ORIGIN.get_or_init(Instant::now)
+}
+
+/// An instant as a number: nanoseconds since the origin, at least 1. Instants that are too far away saturate.
+pub(crate) fn ticks(instant: Instant) -> u64 {
+    let since = instant.saturating_duration_since(origin());
+    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX).max(1)
+}
+
+/// The same backwards.
+pub(crate) fn instant(ticks: u64) -> Instant {
+    let since = Duration::from_nanos(ticks);
+    origin().checked_add(since).unwrap_or_else(origin)
+}
+
+/// A duration in nanoseconds; huge ones saturate.
+pub(crate) fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+thread_local! {
+    /// X1.
+    static CURRENT: Cell<*const Context> = const { Cell::new(std::ptr::null()) };
+}
+
+/// Makes a kernel the running one of this thread, until it is dropped.
+pub(crate) struct Running(Rc<Context>);
+
+impl Running {
+    pub(crate) fn enter(context: &Rc<Context>) -> Result<Running> {
+        if !CURRENT.get().is_null() {
+            return Err(Error::KernelRunning);
+        }
+        CURRENT.set(Rc::as_ptr(context));
+        Ok(Running(context.clone()))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.task.set(NONE);
+        CURRENT.set(std::ptr::null());
+    }
+}
+
+/// Calls `f` with the kernel that runs in this thread.
+#[inline]
+pub(crate) fn with<R>(f: impl FnOnce(Option<&Context>) -> R) -> R {
+    let current = CURRENT.get();
+    // SAFETY: if it is not null, a `Running` further down the stack holds an `Rc` of it (X1). A `Running` is a local
+    // variable of functions of `kernel` that call into here, so it cannot end before `f` returns; and the reference
+    // cannot leave `f`, whose signature is good for any lifetime.
+    f(unsafe { current.as_ref() })
+}
+
+/// Calls `f` with the kernel that runs in this thread and the task it polls.
+#[inline]
+pub(crate) fn with_task<R>(f: impl FnOnce(&Context, u32) -> Result<R>) -> Result<R> {
+    with(|context| match context {
+        Some(context) if context.task.get() != NONE => f(context, context.task.get()),
+        _ => Err(Error::NoKernel),
+    })
+}
+
+/// Wakes the task with this key, from anywhere.
+pub(crate) fn wake(task: Key) {
+    let here = with(|context| match context {
+        Some(context) if context.id == task.kernel() => {
+            let mut tables = context.tables.borrow_mut();
+            if let Some(index) = tables.find_task(task) {
+                tables.schedule(index);
+            }
+            true
+        }
+        _ => false,
+    });
+    if !here {
+        crate::remote::wake(task);
+    }
+}
+
+/// Notes that the waker of a task was cloned by somebody who may keep it.
+pub(crate) fn escaped(task: Key) {
+    with(|context| {
+        if let Some(context) = context.filter(|c| c.id == task.kernel()) {
+            let mut tables = context.tables.borrow_mut();
+            if let Some(index) = tables.find_task(task) {
+                tables.slot(index).escaped = true;
+            }
+        }
+    });
+}

@@ -1,0 +1,381 @@
+//! Who is interrupted, and by what.
+//!
+//! An interruption (a cancel, an expired timeout) makes a scope *due*. The operations that wait inside it are woken; each
+//! asks, when it is polled and has not completed: is there a scope around me, out to the nearest shield, with a delivery
+//! for me? The first that asks *takes* the interruption: the scope is *delivered*, in a new epoch.
+//!
+//! D1. A delivery is for an operation if the scope is due, or was delivered after the operation began to wait. So
+//!     everything that was waiting inside sees it (both arms of a `join!`), and nothing that starts later does.
+//! D2. Of several scopes the outermost wins.
+//! D3. A delivery disarms what it unwinds: every timeout that is open inside the scope and not behind a shield.
+//! D4. An operation that completes, or a shield that closes, although a delivery was made since it began, *owes* it: the
+//!     next operation that would wait inside that scope in the same run of the task takes it. Then the debt lapses.
+//! D5. Swallowing does not help: code inside an inner timeout that took the interruption of an outer one, and leaves the
+//!     inner one with something else, makes the outer one due again.
+//! D6. A boundary (a timeout, or the task itself) whose future is pending with no operation below it is itself an
+//!     operation: it drops its future and resolves to the error. Not while a shield is open below; not while the task was
+//!     woken in that very poll, because then its future has only yielded (64 times at most).
+
+use crate::error::{Error, Progress};
+use crate::key::NONE;
+use crate::scopes::{Kind, Scope};
+use crate::tables::Tables;
+use crate::timers::Target;
+use crate::waits::{Armed, Wait};
+
+/// How often a boundary lets a future go on that only yields.
+const MAX_ROUNDS: u8 = 64;
+
+/// What the edge of a timeout must know when it is left.
+#[derive(Default)]
+pub(crate) struct Closed {
+    pub(crate) delivered: bool,
+    passed: Option<(u32, u32)>,
+}
+
+impl Tables {
+    /// The task's own scope, which is made when it is first needed (S1).
+    fn root(&mut self, task: u32) -> u32 {
+        match self.slot(task).root {
+            NONE => {
+                let root = self.scopes.open(task, NONE, Kind::Task, self.epoch);
+                self.slot(task).root = root;
+                root
+            }
+            root => root,
+        }
+    }
+
+    /// Opens a scope below `parent` (NONE: below the task).
+    pub(crate) fn open_scope(&mut self, task: u32, parent: u32, kind: Kind) -> u32 {
+        let parent = match parent {
+            NONE => self.root(task),
+            parent => parent,
+        };
+        self.scopes.open(task, parent, kind, self.epoch)
+    }
+
+    /// The scope that `scope` is inside of, as an operation names it: NONE for the task itself.
+    pub(crate) fn parent_scope(&self, scope: u32) -> u32 {
+        let parent = self.scopes.get(scope).parent;
+        if self.scopes.get(parent).kind == Kind::Task {
+            NONE
+        } else {
+            parent
+        }
+    }
+
+    /// Arms the timer of a timeout that has just begun to wait.
+    pub(crate) fn arm_timeout(&mut self, scope: u32, deadline: u64, now: u64) {
+        if deadline <= now {
+            self.interrupt(scope);
+        } else {
+            let timer = self.timers.insert(deadline, Target::Scope(scope));
+            self.scopes.get_mut(scope).timer = Some(timer);
+        }
+    }
+
+    /// Takes a timeout or a shield out of the tree.
+    pub(crate) fn close_scope(&mut self, index: u32) -> Closed {
+        // What still waits here was leaked by `mem::forget`: it moves up with the rest (S2).
+        let outer = self.parent_scope(index);
+        let task = self.scopes.get(index).task;
+        while self.scopes.get(index).first_wait != NONE {
+            let wait = self.scopes.get(index).first_wait;
+            self.waits
+                .unlink(wait, &mut self.scopes.get_mut(index).first_wait);
+            self.waits.get_mut(wait).scope = outer;
+            let head = match outer {
+                NONE => &mut self.tasks[task as usize].first_wait,
+                outer => &mut self.scopes.get_mut(outer).first_wait,
+            };
+            self.waits.link(wait, head);
+        }
+        let scope = self.scopes.remove(index);
+        if let Some(timer) = scope.timer {
+            self.timers.remove(timer);
+        }
+        if scope.is_hot() {
+            self.slot(task).hot -= 1;
+        }
+        Closed {
+            delivered: scope.delivered != 0,
+            passed: scope.passed,
+        }
+    }
+
+    /// Asks for the cancellation of a task. Only the first request counts.
+    pub(crate) fn request_cancel(&mut self, task: u32) {
+        let root = self.root(task);
+        let scope = self.scopes.get(root);
+        if !scope.due && scope.delivered == 0 {
+            self.slot(task).cell.header().cancelled.set(true);
+            self.interrupt(root);
+        }
+    }
+
+    /// Fires all timers that are due.
+    pub(crate) fn expire_timers(&mut self, now: u64) {
+        while let Some(target) = self.timers.expire(now) {
+            match target {
+                Target::Wait(index) => {
+                    self.waits.get_mut(index).armed = Armed::Nothing;
+                    self.notify(index);
+                }
+                Target::Scope(index) => {
+                    self.scopes.get_mut(index).timer = None;
+                    self.interrupt(index);
+                }
+            }
+        }
+    }
+
+    /// Makes a scope due, and wakes what waits inside.
+    fn interrupt(&mut self, index: u32) {
+        let scope = self.scopes.get_mut(index);
+        let (task, kind) = (scope.task, scope.kind);
+        if scope.due || scope.disarmed {
+            return;
+        }
+        let hot = scope.is_hot();
+        scope.due = true;
+        self.slot(task).hot += u16::from(!hot);
+        if kind == Kind::Task {
+            let first = self.slot(task).first_wait;
+            self.wake_all(first);
+        }
+        self.wake_below(index);
+        // The boundaries must look too (D6), and they have no node of their own.
+        self.schedule(task);
+    }
+
+    fn wake_all(&mut self, mut wait: u32) {
+        while wait != NONE {
+            let next = self.waits.get(wait).next;
+            self.wake(wait);
+            wait = next;
+        }
+    }
+
+    fn wake_below(&mut self, top: u32) {
+        let scope = self.scopes.get(top);
+        let (first_wait, mut child) = (scope.first_wait, scope.first_child);
+        self.wake_all(first_wait);
+        while child != NONE {
+            if self.scopes.get(child).kind != Kind::Shield {
+                self.wake_below(child);
+            }
+            child = self.scopes.get(child).next;
+        }
+    }
+
+    /// The outermost scope with a delivery for an operation below `scope` (D1, D2). `started` is the epoch in which the
+    /// operation began to wait; none if it would begin now.
+    fn due_for(&self, task: u32, scope: u32, started: Option<u64>) -> Option<u32> {
+        let mut found = None;
+        let mut at = match scope {
+            NONE => self.tasks[task as usize].root,
+            scope => scope,
+        };
+        while at != NONE {
+            let scope = self.scopes.get(at);
+            if scope.kind == Kind::Shield {
+                break;
+            }
+            let missed = match started {
+                Some(started) => scope.delivered > started,
+                None => self.debts.contains(&(at, scope.serial)),
+            };
+            if scope.due || missed {
+                found = Some(at);
+            }
+            at = scope.parent;
+        }
+        found
+    }
+
+    /// What an operation below `scope` that cannot complete must resolve to, if anything.
+    #[inline]
+    pub(crate) fn interruption(&mut self, task: u32, scope: u32, started: Option<u64>) -> Option<Error> {
+        if self.slot(task).hot == 0 {
+            return None;
+        }
+        let target = self.due_for(task, scope, started)?;
+        Some(self.take(scope, target))
+    }
+
+    /// Whether something is pending for this place, be it behind a shield.
+    pub(crate) fn is_pending(&self, task: u32, scope: u32) -> bool {
+        let mut at = match scope {
+            NONE => self.tasks[task as usize].root,
+            scope => scope,
+        };
+        while at != NONE {
+            let scope = self.scopes.get(at);
+            if scope.due {
+                return true;
+            }
+            at = scope.parent;
+        }
+        false
+    }
+
+    /// Takes the interruption of `target` for an operation below `scope`.
+    fn take(&mut self, scope: u32, target: u32) -> Error {
+        if self.scopes.get(target).due {
+            self.epoch += 1;
+            let target_scope = self.scopes.get_mut(target);
+            target_scope.due = false;
+            target_scope.delivered = self.epoch;
+            self.disarm_below(target);
+        }
+        self.debts.retain(|debt| debt.0 != target);
+        let Scope { kind, serial, .. } = *self.scopes.get(target);
+        let mut innermost = None;
+        let mut at = scope;
+        while at != NONE {
+            let scope = self.scopes.get_mut(at);
+            // An operation below was at work: whatever foreign future the boundary waits for next, it is another one.
+            scope.foreign_since = 0;
+            if scope.kind == Kind::Timeout {
+                innermost = innermost.or(Some(at));
+            }
+            if at == target {
+                break;
+            }
+            if kind == Kind::Timeout {
+                scope.passed = Some((target, serial));
+            }
+            at = scope.parent;
+        }
+        match kind {
+            Kind::Timeout if innermost == Some(target) => Error::Timeout(Progress::default()),
+            Kind::Timeout => Error::TimeoutCancellation(Progress::default()),
+            Kind::Task | Kind::Shield => Error::cancelled(),
+        }
+    }
+
+    /// D3.
+    fn disarm_below(&mut self, top: u32) {
+        let mut child = self.scopes.get(top).first_child;
+        while child != NONE {
+            let scope = self.scopes.get_mut(child);
+            let next = scope.next;
+            if scope.kind != Kind::Shield {
+                let hot = scope.is_hot();
+                scope.disarmed = true;
+                scope.due = false;
+                let cooled = hot && !scope.is_hot();
+                let (task, timer) = (scope.task, scope.timer.take());
+                if let Some(timer) = timer {
+                    self.timers.remove(timer);
+                }
+                self.slot(task).hot -= u16::from(cooled);
+                self.disarm_below(child);
+            }
+            child = next;
+        }
+    }
+
+    /// Ends the wait of an operation that has completed (D4). What is left of the node is to be dropped outside.
+    #[inline]
+    pub(crate) fn complete_wait(&mut self, index: u32) -> Wait {
+        let wait = self.end_wait(index);
+        if self.slot(wait.task).hot != 0 {
+            self.owe(wait.task, wait.scope, wait.started);
+        }
+        wait
+    }
+
+    /// Notes what an operation or a shield owes that began at `since` and is over now (D4).
+    pub(crate) fn owe(&mut self, task: u32, scope: u32, since: u64) {
+        let mut owed = None;
+        let mut at = match scope {
+            NONE => self.slot(task).root,
+            scope => scope,
+        };
+        while at != NONE {
+            let scope = self.scopes.get(at);
+            if scope.kind == Kind::Shield {
+                break;
+            }
+            if scope.delivered > since {
+                owed = Some((at, scope.serial));
+            }
+            at = scope.parent;
+        }
+        if let Some(debt) = owed
+            && !self.debts.contains(&debt)
+        {
+            self.debts.push(debt);
+        }
+    }
+
+    /// Makes the outer timeout due again whose interruption was swallowed inside (D5).
+    pub(crate) fn swallowed(&mut self, closed: &Closed) {
+        if let Some((index, serial)) = closed.passed
+            && self.scopes.find(index, serial).is_some_and(|s| !s.disarmed)
+        {
+            // It was delivered, so the task is hot already.
+            self.scopes.get_mut(index).due = true;
+        }
+    }
+
+    /// What the boundary of a timeout does when its future is pending (D6). `own` is the boundary's own node, if it has
+    /// one.
+    pub(crate) fn timeout_boundary(&mut self, index: u32, own: u32) -> Option<Error> {
+        if self.is_occupied(index, own) {
+            self.scopes.get_mut(index).foreign_since = 0;
+            return None;
+        }
+        let epoch = self.epoch;
+        let scope = self.scopes.get_mut(index);
+        let task = scope.task;
+        let started = (scope.foreign_since != 0).then_some(scope.foreign_since);
+        if started.is_none() {
+            scope.foreign_since = epoch;
+        }
+        if self.slot(task).hot == 0 {
+            return None;
+        }
+        let target = self.due_for(task, index, started)?;
+        self.has_waited(task, index).then(|| self.take(index, target))
+    }
+
+    /// The same for the task itself; only for a hot task.
+    pub(crate) fn task_boundary(&mut self, task: u32) -> Option<Error> {
+        let root = self.slot(task).root;
+        if root == NONE || self.slot(task).first_wait != NONE || self.is_occupied(root, NONE) {
+            return None;
+        }
+        let target = self.due_for(task, NONE, None)?;
+        self.has_waited(task, root).then(|| self.take(NONE, target))
+    }
+
+    /// Whether the boundary has looked on long enough: its future really waits, or has yielded too often.
+    fn has_waited(&mut self, task: u32, boundary: u32) -> bool {
+        let queued = self.slot(task).queued;
+        let scope = self.scopes.get_mut(boundary);
+        let act = !queued || scope.rounds >= MAX_ROUNDS;
+        scope.rounds = if act { 0 } else { scope.rounds + 1 };
+        act
+    }
+
+    /// Whether an operation waits, or a shield is open, below the scope. `own` does not count.
+    fn is_occupied(&self, index: u32, own: u32) -> bool {
+        let scope = self.scopes.get(index);
+        let first = scope.first_wait;
+        if first != NONE && (first != own || self.waits.get(first).next != NONE) {
+            return true;
+        }
+        let mut child = scope.first_child;
+        while child != NONE {
+            let scope = self.scopes.get(child);
+            if scope.kind == Kind::Shield || scope.foreign_since != 0 || self.is_occupied(child, NONE) {
+                return true;
+            }
+            child = scope.next;
+        }
+        false
+    }
+}

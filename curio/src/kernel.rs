@@ -1,0 +1,686 @@
+//! The kernel: runs what is ready, then looks at the clock and the sockets, and sleeps when nothing is ready.
+//!
+//! Motto, after Python Curio: what happens in the kernel stays in the kernel. It knows tasks, timers and readiness, and
+//! nothing of locks, queues or protocols.
+//!
+//! Each turn runs a bounded batch of tasks before it asks the system for events, because that costs as much as several
+//! switches; when nothing is ready it blocks until the next deadline. On the virtual clock it does not block: when every
+//! task waits, the clock jumps to the next deadline.
+
+use std::any::Any;
+use std::fmt;
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
+use std::pin::pin;
+use std::rc::Rc;
+use std::task::{Context as TaskContext, Poll};
+use std::time::Duration;
+
+use crate::cell::{MainCell, Runnable};
+use crate::context::{self, Clock, Context, Running};
+use crate::error::{Deadlock, Error, Result, TaskError, show_duration};
+use crate::key::{self, Key, NONE};
+use crate::outcome::{Outcome, Value};
+use crate::tables::Tables;
+use crate::task::{Task, drop_task, spawn_in};
+use crate::waker;
+
+/// How many task runs go between two looks at the sockets.
+const BATCH: usize = 128;
+
+/// No wait for events is longer than this; selectors do not take any number.
+const LONGEST_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Runs a future as the main task of a new kernel, and gives what it gives (Python Curio: `run`).
+///
+/// When the main task has ended, all others are cancelled, newest first, and awaited within ten seconds
+/// ([`Builder::shutdown_timeout`]).
+///
+/// # Errors
+///
+/// The main task's own error. [`Error::Exit`] if a task asked for it. [`Error::KernelRunning`] inside of a kernel.
+/// [`Error::Io`] if the system gives no selector.
+///
+/// # Panics
+///
+/// If the main task panics, with its panic, after the others have ended.
+///
+/// ```
+/// use curio::{run, sleep};
+/// use std::time::Duration;
+///
+/// let answer = run(async {
+///     sleep(Duration::from_millis(1)).await?;
+///     Ok(42)
+/// });
+/// assert_eq!(answer.unwrap(), 42);
+/// ```
+#[track_caller]
+pub fn run<F>(main: F) -> Result<Value<F>>
+where
+    F: Future<Output: Outcome>,
+{
+    if running() {
+        return Err(Error::KernelRunning);
+    }
+    let kernel = Kernel::new()?;
+    let result = kernel.run_main(main, Location::caller());
+    let closed = kernel.shutdown();
+    match result {
+        Ok(result) => closed.and(result),
+        Err(panic) => resume_unwind(panic),
+    }
+}
+
+/// Whether a kernel runs in this thread (Python Curio: `curio_running`).
+///
+/// ```
+/// assert!(!curio::running());
+/// curio::run(async { assert!(curio::running()) }).unwrap();
+/// ```
+pub fn running() -> bool {
+    context::with(|context| context.is_some())
+}
+
+/// A kernel, for those who want more than [`run`]: several runs, a virtual clock, a shuffled schedule.
+///
+/// ```
+/// use curio::{Clock, Kernel, sleep};
+/// use std::time::Duration;
+///
+/// let kernel = Kernel::builder().clock(Clock::Virtual).seed(7).build().unwrap();
+/// kernel.spawn(async {
+///     sleep(Duration::from_secs(3600)).await?;
+///     println!("an hour later, at once");
+///     Ok(())
+/// });
+/// kernel.run_all().unwrap();
+/// ```
+pub struct Kernel {
+    context: Rc<Context>,
+    shutdown_timeout: Duration,
+    closed: bool,
+}
+
+/// Settings of a [`Kernel`]; see [`Kernel::builder`].
+#[derive(Debug, Clone)]
+pub struct Builder {
+    clock: Clock,
+    seed: Option<u64>,
+    shutdown_timeout: Duration,
+}
+
+impl Builder {
+    /// Where the kernel takes the time from.
+    ///
+    /// ```
+    /// use curio::{Clock, Kernel};
+    /// Kernel::builder().clock(Clock::Virtual).build().unwrap();
+    /// ```
+    pub fn clock(mut self, clock: Clock) -> Builder {
+        self.clock = clock;
+        self
+    }
+
+    /// Shuffles the ready queue: each seed is another schedule, and the same seed always the same. For tests; without a
+    /// seed, tasks run first in, first out.
+    ///
+    /// ```
+    /// use curio::Kernel;
+    /// Kernel::builder().seed(42).build().unwrap();
+    /// ```
+    pub fn seed(mut self, seed: u64) -> Builder {
+        self.seed = Some(seed);
+        self
+    }
+
+    /// How long a shutdown waits for cancelled tasks; the default is ten seconds. A task that has not ended then is
+    /// logged with the place where it waits, and dropped.
+    ///
+    /// ```
+    /// use curio::Kernel;
+    /// use std::time::Duration;
+    /// Kernel::builder().shutdown_timeout(Duration::from_secs(1)).build().unwrap();
+    /// ```
+    pub fn shutdown_timeout(mut self, limit: Duration) -> Builder {
+        self.shutdown_timeout = limit;
+        self
+    }
+
+    /// Makes the kernel.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`] if the system gives no selector (no file descriptors are left).
+    ///
+    /// ```
+    /// let kernel = curio::Kernel::builder().build().unwrap();
+    /// kernel.run(async {}).unwrap();
+    /// ```
+    pub fn build(self) -> Result<Kernel> {
+        Ok(Kernel {
+            context: Context::new(self.clock, self.seed)?,
+            shutdown_timeout: self.shutdown_timeout,
+            closed: false,
+        })
+    }
+}
+
+/// The main task of a run. Its future is not in a task cell, because it need not be `'static`.
+struct Main<'a> {
+    key: Option<Key>,
+    poll: &'a mut dyn FnMut(&mut TaskContext<'_>) -> Poll<()>,
+    done: bool,
+    /// The interruption for which the kernel ended it, if its future could not take it (`interrupt`, D6).
+    dropped: Option<Error>,
+}
+
+impl<'a> Main<'a> {
+    fn new(key: Option<Key>, poll: &'a mut dyn FnMut(&mut TaskContext<'_>) -> Poll<()>) -> Main<'a> {
+        Main {
+            key,
+            poll,
+            done: false,
+            dropped: None,
+        }
+    }
+}
+
+impl Kernel {
+    /// A kernel with the default settings.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Builder::build`].
+    ///
+    /// ```
+    /// let kernel = curio::Kernel::new().unwrap();
+    /// kernel.run(async {}).unwrap();
+    /// ```
+    pub fn new() -> Result<Kernel> {
+        Kernel::builder().build()
+    }
+
+    /// The settings of a kernel, to be changed.
+    ///
+    /// ```
+    /// let kernel = curio::Kernel::builder().seed(1).build().unwrap();
+    /// kernel.run(async {}).unwrap();
+    /// ```
+    pub fn builder() -> Builder {
+        Builder {
+            clock: Clock::Real,
+            seed: None,
+            shutdown_timeout: Duration::from_secs(10),
+        }
+    }
+
+    /// Runs a future as the main task until it ends (Python Curio: `Kernel.run`). All other tasks stay as they are, and
+    /// go on in the next run.
+    ///
+    /// # Errors
+    ///
+    /// The main task's own error. [`Error::Exit`] if a task asked for the end: the main task is cancelled then.
+    /// [`Error::Deadlock`] on the virtual clock, if nothing can ever happen again.
+    /// [`Error::KernelRunning`] inside of a kernel.
+    ///
+    /// # Panics
+    ///
+    /// If the main task panics, with its panic.
+    ///
+    /// ```
+    /// use curio::Kernel;
+    ///
+    /// let kernel = Kernel::new().unwrap();
+    /// let mut greeting = String::from("hello"); // the future may borrow
+    /// kernel.run(async { greeting.push_str(", world") }).unwrap();
+    /// assert_eq!(greeting, "hello, world");
+    /// ```
+    #[track_caller]
+    pub fn run<F>(&self, main: F) -> Result<Value<F>>
+    where
+        F: Future<Output: Outcome>,
+    {
+        self.run_main(main, Location::caller())
+            .unwrap_or_else(|panic| resume_unwind(panic))
+    }
+
+    /// Starts a task from outside (2015's `add_task`). It runs when the kernel does.
+    ///
+    /// ```
+    /// let kernel = curio::Kernel::new().unwrap();
+    /// let kid = kernel.spawn(async { Ok(7) });
+    /// assert_eq!(kernel.run(kid.join()).unwrap(), 7);
+    /// ```
+    #[track_caller]
+    pub fn spawn<F>(&self, future: F) -> Task<Value<F>>
+    where
+        F: Future<Output: Outcome> + 'static,
+    {
+        spawn_in(&self.context, future, None, false, Location::caller())
+    }
+
+    /// Runs until no task is left but daemons (2015's `Kernel.run()`).
+    ///
+    /// # Errors
+    ///
+    /// As for [`run`](Kernel::run); errors of tasks are logged and concern nobody else.
+    ///
+    /// ```
+    /// let kernel = curio::Kernel::new().unwrap();
+    /// kernel.spawn(async { println!("one") });
+    /// kernel.spawn(async { println!("two") });
+    /// kernel.run_all().unwrap();
+    /// ```
+    pub fn run_all(&self) -> Result<()> {
+        let _running = Running::enter(&self.context)?;
+        let mut none = |_: &mut TaskContext<'_>| Poll::Pending;
+        let mut main = Main::new(None, &mut none);
+        while self.context.tables.borrow().workers > 0 {
+            self.run_batch(BATCH, &mut main);
+            if let Some(code) = self.context.exit.take() {
+                return Err(Error::Exit(code));
+            }
+            if self.context.tables.borrow().workers > 0 {
+                self.gather(true, None)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// One cycle (Python Curio: `kernel.run()`): looks at the sockets and the clock without waiting, then runs each task
+    /// once that is ready. True if there are tasks left. For embedding into other loops.
+    ///
+    /// # Errors
+    ///
+    /// As for [`run_all`](Kernel::run_all).
+    ///
+    /// ```
+    /// let kernel = curio::Kernel::new().unwrap();
+    /// kernel.spawn(async { println!("one step") });
+    /// assert!(!kernel.run_once().unwrap());
+    /// ```
+    pub fn run_once(&self) -> Result<bool> {
+        let _running = Running::enter(&self.context)?;
+        self.gather(false, None)?;
+        let ready = self.context.tables.borrow().ready.len();
+        let mut none = |_: &mut TaskContext<'_>| Poll::Pending;
+        self.run_batch(ready, &mut Main::new(None, &mut none));
+        match self.context.exit.take() {
+            Some(code) => Err(Error::Exit(code)),
+            None => Ok(!self.context.tables.borrow().tasks.is_empty()),
+        }
+    }
+
+    /// Ends the kernel: all tasks are cancelled, newest first, and awaited together for at most
+    /// [`shutdown_timeout`](Builder::shutdown_timeout). What is left then is logged and dropped. Dropping the kernel does
+    /// the same; while the thread panics, it only drops.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::KernelRunning`] inside of a kernel. [`Error::Io`] if the selector fails.
+    ///
+    /// ```
+    /// use curio::{sleep, Kernel};
+    /// use std::time::Duration;
+    ///
+    /// let kernel = Kernel::new().unwrap();
+    /// let kid = kernel.spawn(sleep(Duration::from_secs(1000)));
+    /// kernel.shutdown().unwrap();
+    /// assert!(kid.terminated());
+    /// ```
+    pub fn shutdown(mut self) -> Result<()> {
+        self.close()
+    }
+
+    /// Runs the main task; its panic is given back.
+    fn run_main<F>(
+        &self,
+        main: F,
+        spawned: &'static Location<'static>,
+    ) -> Result<Result<Value<F>>, Box<dyn Any + Send>>
+    where
+        F: Future<Output: Outcome>,
+    {
+        let running = match Running::enter(&self.context) {
+            Ok(running) => running,
+            Err(error) => return Ok(Err(error)),
+        };
+        let context = &*self.context;
+        let cell: Rc<dyn Runnable> = MainCell::new(std::any::type_name::<F>());
+        let (key, _) = context.with_tables(|tables| tables.add_task(cell.clone(), spawned, None, false));
+        let mut future = pin!(Some(main));
+        let mut output = None;
+        let mut poll = |cx: &mut TaskContext<'_>| {
+            let Some(main) = future.as_mut().as_pin_mut() else {
+                return Poll::Ready(());
+            };
+            match catch_unwind(AssertUnwindSafe(|| main.poll(cx))) {
+                Ok(Poll::Pending) => return Poll::Pending,
+                Ok(Poll::Ready(value)) => output = Some(Ok(value.into_result())),
+                Err(panic) => output = Some(Err(panic)),
+            }
+            Poll::Ready(())
+        };
+        let mut main = Main::new(Some(key), &mut poll);
+        let driven = self.drive(&mut main);
+        let boundary = main.dropped.take();
+        // Whatever has happened, the main future ends here, before the task leaves the tables.
+        let dropped = catch_unwind(AssertUnwindSafe(|| future.set(None)));
+        let cancelled = context.with_tables(|tables| {
+            let cancelled = tables.was_cancelled(key.index());
+            tables.remove_task(key.index());
+            cancelled
+        });
+        drop(running);
+        dropped?;
+        Ok(match (driven, boundary, output) {
+            (Err(error), ..) => Err(error),
+            (Ok(()), None, Some(Ok(Ok(value)))) => Ok(value),
+            (Ok(()), None, Some(Ok(Err(error)))) | (Ok(()), Some(error), _) => {
+                Err(at_task_edge(error, cancelled).0)
+            }
+            (Ok(()), None, Some(Err(panic))) => return Err(panic),
+            (Ok(()), None, None) => Err(Error::NoKernel),
+        })
+    }
+
+    /// Runs everything until the main task has ended.
+    fn drive(&self, main: &mut Main<'_>) -> Result<()> {
+        let context = &*self.context;
+        let mut exit: Option<(i32, u64)> = None;
+        loop {
+            self.run_batch(BATCH, main);
+            if exit.is_none()
+                && let Some(code) = context.exit.take()
+            {
+                // Somebody asked for the end. The main task is told as any other, and has as long.
+                context.forget_time();
+                exit = Some((code, context.after(context::nanos(self.shutdown_timeout))));
+                if let Some(key) = main.key.filter(|_| !main.done) {
+                    context.with_tables(|tables| tables.request_cancel(key.index()));
+                }
+            }
+            if main.done {
+                break;
+            }
+            self.gather(true, exit.map(|(_, until)| until))?;
+            if exit.is_some_and(|(_, until)| context.now() >= until) {
+                break;
+            }
+        }
+        exit.map_or(Ok(()), |(code, _)| Err(Error::Exit(code)))
+    }
+
+    /// Runs up to `count` tasks that are ready.
+    fn run_batch(&self, count: usize, main: &mut Main<'_>) {
+        let context = &*self.context;
+        for _ in 0..count {
+            let mut tables = context.tables.borrow_mut();
+            let Some(index) = tables.next_ready() else { break };
+            let slot = tables.slot(index);
+            slot.queued = false;
+            let (cell, hot) = (slot.cell.clone(), slot.hot != 0);
+            let key = Key::new(context.id, key::serial(slot.id), index);
+            if hot {
+                // Debts of earlier runs have lapsed (D4).
+                tables.debts.clear();
+            }
+            drop(tables);
+            context.begin_run(key);
+            self.run_task(key, cell, hot, main);
+            if main.done {
+                break;
+            }
+        }
+        context.task.set(NONE);
+        context.task_key.set(None);
+    }
+
+    /// Runs a task once. No borrow is held meanwhile (I2).
+    #[inline]
+    fn run_task(&self, key: Key, cell: Rc<dyn Runnable>, hot: bool, main: &mut Main<'_>) {
+        let waker = waker::new(key);
+        let mut cx = TaskContext::from_waker(&waker);
+        if main.key == Some(key) {
+            let _ = cell.poll(&mut cx);
+            main.done = (main.poll)(&mut cx).is_ready();
+            if hot && !main.done {
+                main.dropped = self.context.tables.borrow_mut().task_boundary(key.index());
+                main.done = main.dropped.is_some();
+            }
+            return;
+        }
+        match catch_unwind(AssertUnwindSafe(|| cell.poll(&mut cx))) {
+            Ok(Poll::Pending) if !hot => {}
+            Ok(Poll::Pending) => {
+                let error = self.context.tables.borrow_mut().task_boundary(key.index());
+                if let Some(error) = error {
+                    self.fail(key, cell, error);
+                }
+            }
+            Ok(Poll::Ready(Ok(()))) => self.remove(key, cell),
+            Ok(Poll::Ready(Err(error))) => self.fail(key, cell, error),
+            Err(panic) => self.panicked(key, cell, &*panic),
+        }
+    }
+    /// A task has ended with an error.
+    fn fail(&self, key: Key, cell: Rc<dyn Runnable>, error: Error) {
+        let error = self.context.with_tables(|tables| {
+            let cancelled = tables.was_cancelled(key.index());
+            let slot = tables.slot(key.index());
+            let (id, spawned) = (slot.id, slot.spawned);
+            let name = tables.name(&tables.tasks[key.index() as usize]);
+            let (error, cancelled) = at_task_edge(error, cancelled);
+            TaskError::failed(id, name, spawned, error, cancelled)
+        });
+        if let Some(code) = error.exit_code() {
+            let first = self.context.exit.take();
+            self.context.exit.set(first.or(Some(code)));
+        } else if !error.cancelled() {
+            eprintln!("curio: {error:?}");
+        }
+        self.end(key, cell, error);
+    }
+
+    /// A task has panicked. The panic hook has printed where; here is who.
+    fn panicked(&self, key: Key, cell: Rc<dyn Runnable>, panic: &(dyn Any + Send)) {
+        let error = self.context.with_tables(|tables| {
+            let slot = &tables.tasks[key.index() as usize];
+            TaskError::panicked(slot.id, tables.name(slot), slot.spawned, panic)
+        });
+        eprintln!("curio: {error:?}");
+        self.end(key, cell, error);
+    }
+
+    fn end(&self, key: Key, cell: Rc<dyn Runnable>, error: TaskError) {
+        // Drops the future, if it is still there: user code, which may panic. It has said so itself then.
+        let _ = catch_unwind(AssertUnwindSafe(|| cell.fail(error)));
+        self.remove(key, cell);
+    }
+
+    /// Takes the ended task out of the tables.
+    #[inline]
+    fn remove(&self, key: Key, cell: Rc<dyn Runnable>) {
+        drop(self.context.with_tables(|tables| tables.remove_task(key.index())));
+        // If the handle is gone, so is now the value: user code again.
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(cell)));
+    }
+
+    /// Collects what has happened outside: wakes from other threads, timers, events. With `block` it sleeps until
+    /// something has, or `until` has come; but never while a task is ready.
+    fn gather(&self, block: bool, until: Option<u64>) -> Result<()> {
+        let context = &*self.context;
+        context.forget_time();
+        self.collect_wakes();
+        self.expire_timers();
+        let tables = context.tables.borrow();
+        let ready = !tables.ready.is_empty();
+        if ready && tables.sources.is_empty() {
+            return Ok(());
+        }
+        let deadline = [tables.timers.next_deadline(), until].into_iter().flatten().min();
+        let outside = tables.is_woken_from_outside();
+        drop(tables);
+        if ready || !block && context.clock == Clock::Real {
+            return self.poll(Some(Duration::ZERO));
+        }
+        match context.clock {
+            Clock::Real => {
+                let wait =
+                    deadline.map(|d| Duration::from_nanos(d.saturating_sub(context.now())).min(LONGEST_WAIT));
+                self.poll(wait)?;
+                self.expire_timers();
+            }
+            Clock::Virtual => {
+                self.poll(Some(Duration::ZERO))?;
+                if !context.tables.borrow().ready.is_empty() {
+                    return Ok(());
+                }
+                match deadline {
+                    Some(deadline) => {
+                        context.set_time(deadline);
+                        self.expire_timers();
+                    }
+                    None if !block => {}
+                    None if outside => self.poll(None)?,
+                    None => {
+                        let report = context.tables.borrow().report();
+                        return Err(Error::Deadlock(Deadlock::new(format!(
+                            "deadlock: every task waits, and nothing can wake one{report}"
+                        ))));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits for events, and enters them.
+    fn poll(&self, mut timeout: Option<Duration>) -> Result<()> {
+        let context = &*self.context;
+        let sleeps = timeout != Some(Duration::ZERO);
+        if sleeps && !context.remote.fall_asleep() {
+            timeout = Some(Duration::ZERO);
+        }
+        let mut selector = context.selector.borrow_mut();
+        let polled = selector.poll(timeout);
+        context.forget_time();
+        context.with_tables(|tables| {
+            for (source, bits) in selector.events() {
+                tables.source_event(source, bits);
+            }
+        });
+        drop(selector);
+        if sleeps {
+            self.collect_wakes();
+        }
+        polled.map_err(Error::Io)
+    }
+
+    fn collect_wakes(&self) {
+        self.context.with_tables(|tables| {
+            let Tables { remote_wakes, .. } = tables;
+            let mut woken = std::mem::take(remote_wakes);
+            self.context.remote.drain(&mut woken);
+            woken.drain(..).for_each(|task| tables.schedule(task));
+            tables.remote_wakes = woken;
+        });
+    }
+
+    fn expire_timers(&self) {
+        let context = &*self.context;
+        let due = context.tables.borrow().timers.next_deadline();
+        if let Some(due) = due {
+            let now = context.now();
+            if due <= now {
+                context.with_tables(|tables| tables.expire_timers(now));
+            }
+        }
+    }
+
+    /// Cancels all tasks, waits for them, drops the rest.
+    fn close(&mut self) -> Result<()> {
+        if std::mem::replace(&mut self.closed, true) {
+            return Ok(());
+        }
+        let context = self.context.clone();
+        let running = Running::enter(&context);
+        context.closing.set(true);
+        let awaited = match &running {
+            Ok(_) if !std::thread::panicking() => self.cancel_all(),
+            _ => Ok(()),
+        };
+        loop {
+            let key = context.with_tables(|tables| {
+                let (index, _) = tables.tasks.iter().max_by_key(|(_, slot)| slot.id)?;
+                Some(tables.task_key(index as u32))
+            });
+            let Some(key) = key else { break };
+            drop_task(&context, key, "its kernel was shut down");
+        }
+        context.remote.unregister();
+        running.map(drop).and(awaited)
+    }
+
+    /// All requests first, newest first, then awaited together.
+    fn cancel_all(&self) -> Result<()> {
+        let context = &*self.context;
+        context.with_tables(|tables| {
+            let mut tasks: Vec<(u64, u32)> =
+                tables.tasks.iter().map(|(i, slot)| (slot.id, i as u32)).collect();
+            tasks.sort_unstable_by(|a, b| b.cmp(a));
+            tasks
+                .into_iter()
+                .for_each(|(_, task)| tables.request_cancel(task));
+        });
+        context.forget_time();
+        let until = context.after(context::nanos(self.shutdown_timeout));
+        let mut none = |_: &mut TaskContext<'_>| Poll::Pending;
+        let mut main = Main::new(None, &mut none);
+        loop {
+            self.run_batch(BATCH, &mut main);
+            if context.tables.borrow().tasks.is_empty() {
+                return Ok(());
+            }
+            context.forget_time();
+            if context.now() >= until {
+                break;
+            }
+            self.gather(true, Some(until))?;
+        }
+        let limit = show_duration(self.shutdown_timeout);
+        let tables = context.tables.borrow();
+        for (index, slot) in &tables.tasks {
+            let task = tables.describe(index as u32, slot);
+            eprintln!("curio: {task}: did not end within {limit} of its cancellation, and is dropped");
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Kernel {
+    fn drop(&mut self) {
+        // Nobody is left to tell; `shutdown` does.
+        let _ = self.close();
+    }
+}
+
+impl fmt::Debug for Kernel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let tables = self.context.tables.borrow();
+        f.debug_struct("Kernel")
+            .field("tasks", &tables.tasks.len())
+            .field("clock", &self.context.clock)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What an error is outside of the task that ended with it, and whether it means that the task was cancelled.
+fn at_task_edge(error: Error, cancelled: bool) -> (Error, bool) {
+    match error {
+        Error::Cancelled(_) => (error, cancelled),
+        Error::Timeout(_) | Error::TimeoutCancellation(_) if !cancelled => (Error::UncaughtTimeout, false),
+        error => (error, false),
+    }
+}

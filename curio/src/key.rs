@@ -1,0 +1,94 @@
+//! Keys: how everything in a kernel's tables is named from outside.
+//!
+//! Wakers, operations, timeouts and sockets never hold pointers into the kernel. They hold a number: which kernel, which
+//! place in the table, and a serial that tells the present holder of the place from earlier ones. A stale key finds
+//! nothing; one whose serial has come round again can at worst cause a spurious poll, which every future must bear.
+//!
+//! K1. The number is never zero, because kernels are numbered from 1: `Option<Key>` is one word.
+
+use std::num::NonZeroUsize;
+
+/// No place in a table: the end of a list, "directly under the task".
+pub(crate) const NONE: u32 = u32::MAX;
+
+#[cfg(target_pointer_width = "64")]
+mod bits {
+    pub(super) const INDEX: u32 = 24;
+    pub(super) const SERIAL: u32 = 24;
+    pub(super) const KERNEL: u32 = 16;
+}
+#[cfg(not(target_pointer_width = "64"))]
+mod bits {
+    pub(super) const INDEX: u32 = 20;
+    pub(super) const SERIAL: u32 = 8;
+    pub(super) const KERNEL: u32 = 4;
+}
+
+/// How many kernels there can be at once.
+pub(crate) const MAX_KERNELS: usize = (1 << bits::KERNEL) - 1;
+/// How many entries a table can have.
+pub(crate) const MAX_INDEX: usize = (1 << bits::INDEX) - 1;
+const SERIAL_MASK: u32 = (1 << bits::SERIAL) - 1;
+
+/// The part of a running count that fits into a key.
+pub(crate) fn serial(count: u64) -> u32 {
+    count as u32 & SERIAL_MASK
+}
+
+/// Kernel, serial and place in one number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Key(NonZeroUsize);
+
+impl Key {
+    pub(crate) fn new(kernel: u16, serial: u32, index: u32) -> Key {
+        debug_assert!(kernel > 0 && index as usize <= MAX_INDEX);
+        let number = (kernel as usize) << (bits::INDEX + bits::SERIAL)
+            | ((serial & SERIAL_MASK) as usize) << bits::INDEX
+            | index as usize;
+        // K1 holds as `kernel` is not zero; `MIN` is only there to spare the panic.
+        Key(NonZeroUsize::new(number).unwrap_or(NonZeroUsize::MIN))
+    }
+
+    pub(crate) fn from_number(number: usize) -> Option<Key> {
+        NonZeroUsize::new(number).map(Key)
+    }
+
+    pub(crate) fn number(self) -> usize {
+        self.0.get()
+    }
+
+    pub(crate) fn kernel(self) -> u16 {
+        (self.0.get() >> (bits::INDEX + bits::SERIAL)) as u16
+    }
+
+    pub(crate) fn serial(self) -> u32 {
+        (self.0.get() >> bits::INDEX) as u32 & SERIAL_MASK
+    }
+
+    pub(crate) fn index(self) -> u32 {
+        (self.0.get() & MAX_INDEX) as u32
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_come_back() {
+        for (kernel, count, index) in [
+            (1, 0, 0),
+            (7, 3, 9),
+            (MAX_KERNELS as u16, u64::MAX, MAX_INDEX as u32),
+        ] {
+            let key = Key::new(kernel, serial(count), index);
+            assert_eq!(
+                (key.kernel(), key.serial(), key.index()),
+                (kernel, serial(count), index)
+            );
+            assert_eq!(Key::from_number(key.number()), Some(key));
+        }
+        assert_eq!(Key::from_number(0), None);
+        assert_eq!(size_of::<Option<Key>>(), size_of::<usize>());
+    }
+}

@@ -1,0 +1,155 @@
+//! Readiness: which sockets can be read or written, as far as the kernel knows.
+//!
+//! Each source is registered once, edge-triggered, for both directions. Its bits say what may be tried: they start
+//! optimistic, are set by events and cleared only when a system call has proved that there is nothing left. So most
+//! operations try first and never ask the selector.
+//!
+//! I6. A bit is set unless a system call has proved otherwise since the last event.
+//! I7. Tokens carry serials: an event for a source that was closed in the same batch is ignored.
+//! I8. "Closed" is final: once the peer has shut a direction down, its bit is never cleared again.
+
+use std::io;
+use std::time::Duration;
+
+use mio::event::{Event, Source as MioSource};
+use mio::{Events, Interest, Poll, Registry, Token};
+
+use crate::key::{Key, NONE};
+
+/// The token of the bell (see `remote`). No source has it, because a key is never zero.
+const BELL: Token = Token(0);
+
+/// How many events are taken from the system at once.
+const EVENTS: usize = 1024;
+
+/// One of the two directions of a source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Direction {
+    Read = 1,
+    Write = 2,
+}
+
+const READ: u8 = Direction::Read as u8;
+const WRITE: u8 = Direction::Write as u8;
+/// A closed direction has its bit two places further up.
+const CLOSED: u32 = 2;
+
+/// What the kernel knows of a source.
+pub(crate) struct Source {
+    pub(crate) serial: u32,
+    ready: u8,
+    /// The operation that waits to read, and the one that waits to write.
+    pub(crate) reader: u32,
+    pub(crate) writer: u32,
+}
+
+impl Source {
+    pub(crate) fn new(serial: u32) -> Source {
+        Source {
+            serial,
+            ready: READ | WRITE,
+            reader: NONE,
+            writer: NONE,
+        }
+    }
+
+    /// Whether a system call may be tried.
+    pub(crate) fn is_ready(&self, direction: Direction) -> bool {
+        let bit = direction as u8;
+        self.ready & (bit | bit << CLOSED) != 0
+    }
+
+    /// A system call has proved that there is nothing left (I6, I8).
+    pub(crate) fn clear(&mut self, direction: Direction) {
+        self.ready &= !(direction as u8);
+    }
+
+    /// Enters what an event says.
+    pub(crate) fn set(&mut self, bits: u8) {
+        self.ready |= bits;
+    }
+
+    /// The operation that waits for this direction.
+    pub(crate) fn seat(&mut self, direction: Direction) -> &mut u32 {
+        match direction {
+            Direction::Read => &mut self.reader,
+            Direction::Write => &mut self.writer,
+        }
+    }
+}
+
+/// The bits that an event sets. An error concerns both directions: whoever waits must come and fetch it.
+pub(crate) fn bits(event: &Event) -> u8 {
+    let mut bits = 0;
+    if event.is_readable() {
+        bits |= READ;
+    }
+    if event.is_writable() {
+        bits |= WRITE;
+    }
+    if event.is_read_closed() {
+        bits |= READ | READ << CLOSED;
+    }
+    if event.is_write_closed() {
+        bits |= WRITE | WRITE << CLOSED;
+    }
+    if event.is_error() {
+        bits |= READ | WRITE;
+    }
+    bits
+}
+
+/// Whether the bits of an event concern this direction.
+pub(crate) fn concerns(bits: u8, direction: Direction) -> bool {
+    bits & direction as u8 != 0
+}
+
+/// The system's selector.
+pub(crate) struct Selector {
+    poll: Poll,
+    events: Events,
+}
+
+impl Selector {
+    pub(crate) fn new() -> io::Result<Selector> {
+        Ok(Selector {
+            poll: Poll::new()?,
+            events: Events::with_capacity(EVENTS),
+        })
+    }
+
+    pub(crate) fn bell(&self) -> io::Result<mio::Waker> {
+        mio::Waker::new(self.poll.registry(), BELL)
+    }
+
+    pub(crate) fn registry(&self) -> &Registry {
+        self.poll.registry()
+    }
+
+    /// Waits for events; none: until there is one. A signal may end the wait early.
+    pub(crate) fn poll(&mut self, timeout: Option<Duration>) -> io::Result<()> {
+        match self.poll.poll(&mut self.events, timeout) {
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {
+                self.events.clear();
+                Ok(())
+            }
+            other => other,
+        }
+    }
+
+    /// The events of the last wait, by source. The bell is not among them: it has done its work by ending the wait.
+    pub(crate) fn events(&self) -> impl Iterator<Item = (Key, u8)> {
+        self.events
+            .iter()
+            .filter_map(|event| Some((Key::from_number(event.token().0)?, bits(event))))
+    }
+}
+
+/// Registers a source for both directions.
+pub(crate) fn register(registry: &Registry, source: &mut dyn MioSource, key: Key) -> io::Result<()> {
+    source.register(
+        registry,
+        Token(key.number()),
+        Interest::READABLE | Interest::WRITABLE,
+    )
+}

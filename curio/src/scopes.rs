@@ -1,0 +1,147 @@
+//! Scopes: the tree of what can be interrupted.
+//!
+//! Every task has a *task* scope at its root, the target of `Task::cancel`. Each `timeout_after` opens a *timeout* scope
+//! and each `disable_cancellation` a *shield* below the scope it is polled in. They form a tree and not a stack, because
+//! one task may hold several branches at once: `join!(timeout_after(5, a), timeout_after(3, b))`.
+//!
+//! This file is the tree itself. What is delivered to whom is decided in `interrupt`.
+//!
+//! S1. A scope exists from the first time that something really waits inside it (a shield: from its first poll) until it
+//!     is closed. The task scope exists from the first moment that it has a child or is cancelled.
+//! S2. A scope's parent outlives it: when a scope is closed early, its children and waits move up to the parent.
+//! S3. `hot` of a task is the number of its scopes that are due or were delivered. At zero nobody looks at scopes at all.
+
+use slab::Slab;
+
+use crate::key::NONE;
+use crate::timers::TimerKey;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Task,
+    Timeout,
+    Shield,
+}
+
+pub(crate) struct Scope {
+    pub(crate) kind: Kind,
+    /// An interruption was asked for and nobody has taken it yet.
+    pub(crate) due: bool,
+    /// A delivery further out has unwound through here: the deadline no longer counts.
+    pub(crate) disarmed: bool,
+    /// How many runs in a row the boundary has only looked on while its future yielded.
+    pub(crate) rounds: u8,
+    pub(crate) task: u32,
+    pub(crate) serial: u32,
+    pub(crate) parent: u32,
+    pub(crate) first_child: u32,
+    pub(crate) next: u32,
+    pub(crate) prev: u32,
+    /// The operations that wait directly below this scope.
+    pub(crate) first_wait: u32,
+    pub(crate) timer: Option<TimerKey>,
+    /// The epoch in which the scope was opened.
+    pub(crate) opened: u64,
+    /// The epoch of the last delivery; 0: none.
+    pub(crate) delivered: u64,
+    /// Since which epoch the boundary waits for a foreign future, with no operation below; 0: it does not.
+    pub(crate) foreign_since: u64,
+    /// The outer timeout (place and serial) whose interruption was taken inside this scope.
+    pub(crate) passed: Option<(u32, u32)>,
+}
+
+impl Scope {
+    /// Whether the task must look at its scopes because of this one (S3).
+    pub(crate) fn is_hot(&self) -> bool {
+        self.due || self.delivered != 0
+    }
+}
+
+/// All scopes of all tasks.
+#[derive(Default)]
+pub(crate) struct Scopes {
+    slab: Slab<Scope>,
+    count: u64,
+}
+
+impl Scopes {
+    pub(crate) fn get(&self, index: u32) -> &Scope {
+        &self.slab[index as usize]
+    }
+
+    pub(crate) fn get_mut(&mut self, index: u32) -> &mut Scope {
+        &mut self.slab[index as usize]
+    }
+
+    /// The scope at this place, if it is still the one that the serial names.
+    pub(crate) fn find(&self, index: u32, serial: u32) -> Option<&Scope> {
+        self.slab.get(index as usize).filter(|s| s.serial == serial)
+    }
+
+    pub(crate) fn open(&mut self, task: u32, parent: u32, kind: Kind, epoch: u64) -> u32 {
+        self.count += 1;
+        let next = match parent {
+            NONE => NONE,
+            parent => self.get(parent).first_child,
+        };
+        let index = self.slab.insert(Scope {
+            kind,
+            due: false,
+            disarmed: false,
+            rounds: 0,
+            task,
+            serial: crate::key::serial(self.count),
+            parent,
+            first_child: NONE,
+            next,
+            prev: NONE,
+            first_wait: NONE,
+            timer: None,
+            opened: epoch,
+            delivered: 0,
+            foreign_since: 0,
+            passed: None,
+        }) as u32;
+        if next != NONE {
+            self.get_mut(next).prev = index;
+        }
+        if parent != NONE {
+            self.get_mut(parent).first_child = index;
+        }
+        index
+    }
+
+    /// Takes a scope out of the tree. Children that are still there move up (S2); its waits are the caller's to move.
+    pub(crate) fn remove(&mut self, index: u32) -> Scope {
+        let scope = self.slab.remove(index as usize);
+        match scope.prev {
+            NONE if scope.parent != NONE => self.get_mut(scope.parent).first_child = scope.next,
+            NONE => {}
+            prev => self.get_mut(prev).next = scope.next,
+        }
+        if scope.next != NONE {
+            self.get_mut(scope.next).prev = scope.prev;
+        }
+        let mut child = scope.first_child;
+        while child != NONE {
+            let next = self.get(child).next;
+            self.adopt(child, scope.parent);
+            child = next;
+        }
+        scope
+    }
+
+    fn adopt(&mut self, child: u32, parent: u32) {
+        let next = match parent {
+            NONE => NONE,
+            parent => std::mem::replace(&mut self.get_mut(parent).first_child, child),
+        };
+        if next != NONE {
+            self.get_mut(next).prev = child;
+        }
+        let scope = self.get_mut(child);
+        scope.parent = parent;
+        scope.next = next;
+        scope.prev = NONE;
+    }
+}

@@ -1,0 +1,466 @@
+//! The tables of a kernel: its tasks, the ready queue, and what waits.
+//!
+//! Everything here is plain data behind one `RefCell`. No method runs user code: wakers that are not the kernel's own are
+//! collected in `foreign_wakes` and woken by the caller when the borrow is over.
+//!
+//! I1. A task is `queued` exactly while its index is in `ready`.
+//! I2. No borrow of the tables is held while a task is polled, a future or a value is dropped, or a waker is called,
+//!     cloned or dropped.
+//! I3. What an operation armed is disarmed by `end_wait`, the only way to free its node.
+
+use std::borrow::Cow;
+use std::collections::{HashMap, VecDeque};
+use std::fmt::Write;
+use std::panic::Location;
+use std::rc::Rc;
+use std::task::Waker;
+
+use slab::Slab;
+
+use crate::cell::Runnable;
+use crate::error::{Error, Result};
+use crate::key::{self, Key, NONE};
+use crate::readiness::{self, Direction, Source};
+use crate::scopes::Scopes;
+use crate::timers::{Target, Timers};
+use crate::waits::{Armed, Label, Wait, Waits};
+
+/// Ids 1 and 2 belong to the kernel and the monitor.
+const FIRST_ID: u64 = 3;
+
+/// A task's entry in the table.
+pub(crate) struct Slot {
+    pub(crate) cell: Rc<dyn Runnable>,
+    pub(crate) id: u64,
+    pub(crate) spawned: &'static Location<'static>,
+    /// The operations that wait directly below the task.
+    pub(crate) first_wait: u32,
+    /// The task scope, once it is needed.
+    pub(crate) root: u32,
+    /// How many scopes are due or delivered (S3).
+    pub(crate) hot: u16,
+    pub(crate) queued: bool,
+    pub(crate) daemon: bool,
+    pub(crate) named: bool,
+    /// Somebody who is not of this library has cloned the task's waker: it may be woken from anywhere.
+    pub(crate) escaped: bool,
+}
+
+pub(crate) struct Tables {
+    pub(crate) kernel: u16,
+    pub(crate) tasks: Slab<Slot>,
+    pub(crate) ready: VecDeque<u32>,
+    pub(crate) waits: Waits,
+    pub(crate) scopes: Scopes,
+    pub(crate) timers: Timers,
+    pub(crate) sources: Slab<Source>,
+    pub(crate) source_count: u64,
+    /// Names given by the user; all others come from the type of the future.
+    pub(crate) names: HashMap<u64, Rc<str>>,
+    /// Counts deliveries, so that "before" and "after" can be told apart. Starts at 1: 0 means never.
+    pub(crate) epoch: u64,
+    /// Scopes whose delivery an operation owes that completed in the present run; see `interrupt`.
+    pub(crate) debts: Vec<(u32, u32)>,
+    pub(crate) foreign_wakes: Vec<Waker>,
+    /// Scratch space for the wakes that come from other threads.
+    pub(crate) remote_wakes: Vec<u32>,
+    next_id: u64,
+    /// Tasks that are not daemons.
+    pub(crate) workers: usize,
+    /// Draws the next task when the order is shuffled.
+    shuffle: Option<Random>,
+}
+
+impl Tables {
+    pub(crate) fn new(kernel: u16, seed: Option<u64>) -> Tables {
+        Tables {
+            kernel,
+            tasks: Slab::new(),
+            ready: VecDeque::new(),
+            waits: Waits::default(),
+            scopes: Scopes::default(),
+            timers: Timers::default(),
+            sources: Slab::new(),
+            source_count: 0,
+            names: HashMap::new(),
+            epoch: 1,
+            debts: Vec::new(),
+            foreign_wakes: Vec::new(),
+            remote_wakes: Vec::new(),
+            next_id: FIRST_ID,
+            workers: 0,
+            shuffle: seed.map(Random),
+        }
+    }
+
+    // ---- Tasks
+
+    /// Enters a task into the table, ready to run.
+    pub(crate) fn add_task(
+        &mut self,
+        cell: Rc<dyn Runnable>,
+        spawned: &'static Location<'static>,
+        name: Option<Rc<str>>,
+        daemon: bool,
+    ) -> (Key, u64) {
+        assert!(self.tasks.len() < key::MAX_INDEX, "too many tasks for one kernel");
+        let id = self.next_id;
+        self.next_id += 1;
+        let named = name.is_some();
+        if let Some(name) = name {
+            self.names.insert(id, name);
+        }
+        self.workers += usize::from(!daemon);
+        let index = self.tasks.insert(Slot {
+            cell,
+            id,
+            spawned,
+            first_wait: NONE,
+            root: NONE,
+            hot: 0,
+            queued: true,
+            daemon,
+            named,
+            escaped: false,
+        }) as u32;
+        self.ready.push_back(index);
+        (Key::new(self.kernel, key::serial(id), index), id)
+    }
+
+    /// The task at this place.
+    pub(crate) fn slot(&mut self, task: u32) -> &mut Slot {
+        &mut self.tasks[task as usize]
+    }
+
+    /// The place of the task, if it has not ended.
+    pub(crate) fn find_task(&self, task: Key) -> Option<u32> {
+        let slot = self.tasks.get(task.index() as usize)?;
+        (key::serial(slot.id) == task.serial()).then_some(task.index())
+    }
+
+    /// The task's waker, as a number.
+    pub(crate) fn task_key(&self, task: u32) -> Key {
+        Key::new(self.kernel, key::serial(self.tasks[task as usize].id), task)
+    }
+
+    pub(crate) fn name(&self, slot: &Slot) -> Cow<'static, str> {
+        match self.names.get(&slot.id).filter(|_| slot.named) {
+            Some(name) => Cow::Owned(name.to_string()),
+            None => Cow::Borrowed(short_name(slot.cell.type_name())),
+        }
+    }
+
+    /// Takes an ended task out of all tables and wakes those who wait for its end. The slot is the caller's to drop,
+    /// outside of the borrow (I2).
+    pub(crate) fn remove_task(&mut self, task: u32) -> Slot {
+        while self.slot(task).first_wait != NONE {
+            let wait = self.slot(task).first_wait;
+            self.end_wait(wait);
+        }
+        let root = self.slot(task).root;
+        if root != NONE {
+            self.remove_scopes(root);
+        }
+        let slot = self.tasks.remove(task as usize);
+        if slot.queued {
+            self.ready.retain(|&t| t != task);
+        }
+        if slot.named {
+            self.names.remove(&slot.id);
+        }
+        self.workers -= usize::from(!slot.daemon);
+        let joiners = slot.cell.header().joiners.replace(NONE);
+        if joiners != NONE {
+            self.notify_all(joiners);
+            self.waits.remove_list(joiners);
+        }
+        slot
+    }
+
+    fn remove_scopes(&mut self, top: u32) {
+        while self.scopes.get(top).first_child != NONE {
+            let child = self.scopes.get(top).first_child;
+            self.remove_scopes(child);
+        }
+        while self.scopes.get(top).first_wait != NONE {
+            let wait = self.scopes.get(top).first_wait;
+            self.end_wait(wait);
+        }
+        if let Some(timer) = self.scopes.remove(top).timer {
+            self.timers.remove(timer);
+        }
+    }
+
+    /// Whether the task was told of its cancellation.
+    pub(crate) fn was_cancelled(&self, task: u32) -> bool {
+        let root = self.tasks[task as usize].root;
+        root != NONE && self.scopes.get(root).delivered != 0
+    }
+
+    /// Whether anything but the clock can wake a task: a socket that somebody waits for, or a stranger who holds the
+    /// waker of a task.
+    pub(crate) fn is_woken_from_outside(&self) -> bool {
+        self.sources
+            .iter()
+            .any(|(_, s)| s.reader != NONE || s.writer != NONE)
+            || self.tasks.iter().any(|(_, slot)| slot.escaped)
+    }
+
+    // ---- The ready queue
+
+    /// Puts the task at the end of the ready queue, unless it is there (I1).
+    pub(crate) fn schedule(&mut self, task: u32) {
+        if let Some(slot) = self.tasks.get_mut(task as usize)
+            && !slot.queued
+        {
+            slot.queued = true;
+            self.ready.push_back(task);
+        }
+    }
+
+    /// The task that runs next.
+    pub(crate) fn next_ready(&mut self) -> Option<u32> {
+        if let Some(random) = &mut self.shuffle
+            && self.ready.len() > 1
+        {
+            let chosen = random.below(self.ready.len());
+            self.ready.swap(0, chosen);
+        }
+        self.ready.pop_front()
+    }
+
+    // ---- Waits
+
+    /// Makes the node of an operation that begins to wait below `scope` (NONE: directly below the task).
+    pub(crate) fn begin_wait(&mut self, wait: Wait) -> u32 {
+        let (task, scope) = (wait.task, wait.scope);
+        let head = match scope {
+            NONE => &mut self.tasks[task as usize].first_wait,
+            scope => &mut self.scopes.get_mut(scope).first_wait,
+        };
+        self.waits.insert(wait, head)
+    }
+
+    /// Frees the node of an operation that has resolved or was dropped, and disarms all it had armed (I3). A waker that
+    /// was not the task's own is handed back, to be dropped outside.
+    pub(crate) fn end_wait(&mut self, index: u32) -> Wait {
+        let &Wait {
+            task, scope, armed, ..
+        } = self.waits.get(index);
+        match armed {
+            Armed::Nothing => {}
+            Armed::Timer(timer) => self.timers.remove(timer),
+            Armed::List { .. } => self.waits.delist(index),
+            Armed::Reader(source) => self.sources[source as usize].reader = NONE,
+            Armed::Writer(source) => self.sources[source as usize].writer = NONE,
+        }
+        let head = match scope {
+            NONE => &mut self.tasks[task as usize].first_wait,
+            scope => &mut self.scopes.get_mut(scope).first_wait,
+        };
+        self.waits.unlink(index, head);
+        self.waits.nodes.remove(index as usize)
+    }
+
+    /// The node that the key names, if its operation still waits.
+    pub(crate) fn find_wait(&self, wait: Key) -> Option<u32> {
+        let node = self.waits.nodes.get(wait.index() as usize)?;
+        (node.serial == wait.serial()).then_some(wait.index())
+    }
+
+    /// Wakes an operation, so that it is polled again.
+    pub(crate) fn wake(&mut self, index: u32) {
+        let wait = self.waits.get_mut(index);
+        // The waker is moved out, as cloning it would run user code (I2). The operation brings a new one when it is
+        // polled.
+        if let Some(waker) = wait.foreign.take() {
+            self.foreign_wakes.push(*waker);
+        } else {
+            let task = wait.task;
+            self.schedule(task);
+        }
+    }
+
+    /// Tells an operation that what it waited for has happened (W3), and wakes it.
+    pub(crate) fn notify(&mut self, index: u32) {
+        self.waits.delist(index);
+        self.waits.get_mut(index).notified = true;
+        self.wake(index);
+    }
+
+    /// Notifies the operation that has waited longest on a primitive's list.
+    pub(crate) fn notify_one(&mut self, list: u32) -> bool {
+        match self.waits.first(list) {
+            Some(index) => {
+                self.notify(index);
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Notifies all operations on a primitive's list, in the order in which they came.
+    pub(crate) fn notify_all(&mut self, list: u32) {
+        while self.notify_one(list) {}
+    }
+
+    /// Arms a timer that ends the wait.
+    pub(crate) fn arm_timer(&mut self, index: u32, deadline: u64) {
+        let timer = self.timers.insert(deadline, Target::Wait(index));
+        self.waits.get_mut(index).armed = Armed::Timer(timer);
+    }
+
+    // ---- Sources
+
+    pub(crate) fn add_source(&mut self) -> Result<Key> {
+        if self.sources.len() >= key::MAX_INDEX {
+            return Err(Error::other("too many sockets for one kernel"));
+        }
+        self.source_count += 1;
+        let serial = key::serial(self.source_count);
+        let index = self.sources.insert(Source::new(serial)) as u32;
+        Ok(Key::new(self.kernel, serial, index))
+    }
+
+    pub(crate) fn find_source(&mut self, source: Key) -> Option<&mut Source> {
+        let entry = self.sources.get_mut(source.index() as usize)?;
+        (entry.serial == source.serial()).then_some(entry)
+    }
+
+    /// Forgets a source and wakes those who wait for it: they find it closed.
+    pub(crate) fn remove_source(&mut self, source: Key) {
+        if self.find_source(source).is_none() {
+            return;
+        }
+        let Source { reader, writer, .. } = self.sources.remove(source.index() as usize);
+        for wait in [reader, writer] {
+            if wait != NONE {
+                self.waits.get_mut(wait).armed = Armed::Nothing;
+                self.notify(wait);
+            }
+        }
+    }
+
+    /// Seats an operation at a source.
+    pub(crate) fn arm_source(&mut self, index: u32, source: Key, direction: Direction) {
+        let entry = source.index();
+        *self.sources[entry as usize].seat(direction) = index;
+        self.waits.get_mut(index).armed = match direction {
+            Direction::Read => Armed::Reader(entry),
+            Direction::Write => Armed::Writer(entry),
+        };
+    }
+
+    /// Enters an event, and wakes those whom it concerns (I7).
+    pub(crate) fn source_event(&mut self, source: Key, bits: u8) {
+        let Some(entry) = self.find_source(source) else {
+            return;
+        };
+        entry.set(bits);
+        let (reader, writer) = (entry.reader, entry.writer);
+        for (wait, direction) in [(reader, Direction::Read), (writer, Direction::Write)] {
+            if wait != NONE && readiness::concerns(bits, direction) {
+                self.wake(wait);
+            }
+        }
+    }
+
+    // ---- Reports
+
+    /// One line for each task: who it is and what it waits for.
+    pub(crate) fn report(&self) -> String {
+        let mut tasks: Vec<_> = self.tasks.iter().collect();
+        tasks.sort_by_key(|(_, slot)| slot.id);
+        let mut report = String::new();
+        for (index, slot) in tasks {
+            let _ = write!(report, "\n  {}", self.describe(index as u32, slot));
+        }
+        report
+    }
+
+    /// What a task waits for; if for several things, what it began to wait for last.
+    pub(crate) fn waiting_for(&self, task: u32) -> Option<Label> {
+        let slot = &self.tasks[task as usize];
+        match slot.first_wait {
+            NONE if slot.root != NONE => self.waiting_below(slot.root),
+            NONE => None,
+            wait => Some(self.waits.get(wait).label),
+        }
+    }
+
+    fn waiting_below(&self, scope: u32) -> Option<Label> {
+        let scope = self.scopes.get(scope);
+        if scope.first_wait != NONE {
+            return Some(self.waits.get(scope.first_wait).label);
+        }
+        let mut child = scope.first_child;
+        while child != NONE {
+            if let Some(label) = self.waiting_below(child) {
+                return Some(label);
+            }
+            child = self.scopes.get(child).next;
+        }
+        None
+    }
+
+    /// Who a task is and what it waits for.
+    pub(crate) fn describe(&self, task: u32, slot: &Slot) -> String {
+        let mut text = format!(
+            "task {} ({}), spawned at {}",
+            slot.id,
+            self.name(slot),
+            slot.spawned
+        );
+        let mut waits: Vec<_> = self.waits.nodes.iter().filter(|(_, w)| w.task == task).collect();
+        waits.sort_by_key(|(_, w)| w.serial);
+        if waits.is_empty() {
+            text.push_str(if slot.queued { ": READY" } else { ": FOREIGN_WAIT" });
+        }
+        for (_, wait) in waits {
+            let _ = write!(text, ": {} at {}", wait.label.as_str(), wait.place);
+        }
+        text
+    }
+}
+
+/// A small generator of random numbers (SplitMix64): seeded, so that a schedule can be repeated.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, bound: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((z ^ (z >> 31)) % bound as u64) as usize
+    }
+}
+
+/// The name of the function that a future's type was made from: `kid` for `hello::kid::{{closure}}`.
+pub(crate) fn short_name(type_name: &'static str) -> &'static str {
+    let mut path = type_name;
+    while let Some(outer) = path.strip_suffix("::{{closure}}") {
+        path = outer;
+    }
+    let generics = path.find('<').unwrap_or(path.len());
+    let path = &path[..generics];
+    path.rsplit("::").next().unwrap_or(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_those_of_the_functions() {
+        assert_eq!(short_name("hello::kid::{{closure}}"), "kid");
+        assert_eq!(short_name("hello::main::{{closure}}::{{closure}}"), "main");
+        assert_eq!(short_name("curio::time::Sleep"), "Sleep");
+        assert_eq!(short_name("a::Wrap<b::C<d::E>>"), "Wrap");
+    }
+
+    #[test]
+    fn an_entry_of_a_sleeping_task_is_small() {
+        assert!(size_of::<Slot>() <= 48, "{}", size_of::<Slot>());
+    }
+}

@@ -1,0 +1,464 @@
+//! Timeouts, and whose they were.
+//!
+//! A timeout is a scope with a deadline around a future. The wrapper makes itself the current scope while it polls its
+//! future, so that everything that waits inside knows which timeouts are around it. As most futures under a timeout never
+//! have to wait, nothing is entered in the kernel's tables, and the clock is not read, until the future is pending for
+//! the first time. The deadline counts from then.
+
+use std::fmt;
+use std::future::Future;
+use std::panic::Location;
+use std::pin::Pin;
+use std::task::{Context as TaskContext, Poll};
+use std::time::{Duration, Instant};
+
+use pin_project_lite::pin_project;
+
+use crate::context::{self, Context};
+use crate::error::{Error, Result};
+use crate::interrupt::Closed;
+use crate::key::{Key, NONE};
+use crate::tables::Tables;
+use crate::traps::Waiting;
+use crate::waits::Label;
+use crate::waker;
+
+/// Gives a future a limited time (Python Curio: `timeout_after`). Without a duration (`None`) it only nests.
+///
+/// *Waits* as long as the future does. When the time is up, the operation that waits inside resolves to
+/// [`Error::Timeout`]; the future may clean up and decides what it resolves to. A future that is not the library's and
+/// has no operation waiting inside is dropped.
+/// *Interrupted* by whatever is outside, by way of its future.
+///
+/// # Errors
+///
+/// [`Error::Timeout`] if the time was up. [`Error::TimeoutCancellation`] if a timeout further out expired.
+/// [`Error::UncaughtTimeout`] if the timeout of another, inner, limit was not handled. All other errors are the future's.
+///
+/// ```
+/// use curio::{Error, run, sleep, timeout_after};
+/// use std::time::Duration;
+///
+/// run(async {
+///     match timeout_after(Duration::from_millis(1), sleep(Duration::from_secs(1000))).await {
+///         Err(Error::Timeout(_)) => println!("I warned you!"),
+///         other => panic!("{other:?}"),
+///     }
+///     Ok(())
+/// })
+/// .unwrap();
+/// ```
+#[track_caller]
+pub fn timeout_after<F, T>(limit: impl Into<Option<Duration>>, future: F) -> Timeout<F>
+where
+    F: Future<Output = Result<T>>,
+{
+    Timeout::new(
+        limit
+            .into()
+            .map_or(Limit::None, |d| Limit::After(context::nanos(d))),
+        future,
+    )
+}
+
+/// The same with an absolute deadline (Python Curio: `timeout_at`). One that has passed interrupts the first operation
+/// that would wait.
+///
+/// # Errors
+///
+/// As for [`timeout_after`].
+///
+/// ```
+/// use curio::{clock, run, sleep, timeout_at};
+/// use std::time::Duration;
+///
+/// run(async {
+///     let deadline = clock() + Duration::from_millis(1);
+///     assert!(timeout_at(deadline, sleep(Duration::from_secs(1000))).await.is_err());
+///     Ok(())
+/// })
+/// .unwrap();
+/// ```
+#[track_caller]
+pub fn timeout_at<F, T>(deadline: Instant, future: F) -> Timeout<F>
+where
+    F: Future<Output = Result<T>>,
+{
+    Timeout::new(Limit::At(context::ticks(deadline)), future)
+}
+
+/// Like [`timeout_after`], but `Ok(None)` when the time is up (Python Curio: `ignore_after`).
+///
+/// # Errors
+///
+/// As for [`timeout_after`], except for its own [`Error::Timeout`].
+///
+/// ```
+/// use curio::{ignore_after, run, sleep};
+/// use std::time::Duration;
+///
+/// run(async {
+///     let slept = ignore_after(Duration::from_millis(1), sleep(Duration::from_secs(1000))).await?;
+///     assert!(slept.is_none());
+///     Ok(())
+/// })
+/// .unwrap();
+/// ```
+#[track_caller]
+pub fn ignore_after<F, T>(limit: impl Into<Option<Duration>>, future: F) -> IgnoreTimeout<F>
+where
+    F: Future<Output = Result<T>>,
+{
+    IgnoreTimeout {
+        inner: timeout_after(limit, future),
+    }
+}
+
+/// Like [`timeout_at`], but `Ok(None)` when the deadline has passed (Python Curio: `ignore_at`).
+///
+/// # Errors
+///
+/// As for [`ignore_after`].
+///
+/// ```
+/// use curio::{clock, ignore_at, run, sleep};
+/// use std::time::Duration;
+///
+/// run(async {
+///     assert!(ignore_at(clock(), sleep(Duration::from_secs(1000))).await?.is_none());
+///     Ok(())
+/// })
+/// .unwrap();
+/// ```
+#[track_caller]
+pub fn ignore_at<F, T>(deadline: Instant, future: F) -> IgnoreTimeout<F>
+where
+    F: Future<Output = Result<T>>,
+{
+    IgnoreTimeout {
+        inner: timeout_at(deadline, future),
+    }
+}
+
+/// `operation.timeout(limit)`, the same as [`timeout_after`]`(limit, operation)`.
+///
+/// ```
+/// use curio::{WithTimeout, run, sleep};
+/// use std::time::Duration;
+///
+/// run(async {
+///     let r = sleep(Duration::from_secs(1000)).timeout(Duration::from_millis(1)).await;
+///     assert!(r.unwrap_err().is_timeout());
+///     Ok(())
+/// })
+/// .unwrap();
+/// ```
+pub trait WithTimeout<T>: Future<Output = Result<T>> + Sized {
+    /// See [`timeout_after`].
+    #[track_caller]
+    fn timeout(self, limit: impl Into<Option<Duration>>) -> Timeout<Self> {
+        timeout_after(limit, self)
+    }
+}
+
+impl<F, T> WithTimeout<T> for F where F: Future<Output = Result<T>> {}
+
+#[derive(Debug, Clone, Copy)]
+enum Limit {
+    None,
+    After(u64),
+    At(u64),
+}
+
+pin_project! {
+    /// The operation of [`timeout_after`] and [`timeout_at`].
+    #[must_use = "it does nothing unless it is awaited"]
+    pub struct Timeout<F> {
+        // Declared before the scope, so dropped before it: what waits inside leaves first.
+        #[pin]
+        future: Option<F>,
+        scope: OpenScope,
+        limit: Limit,
+        place: &'static Location<'static>,
+    }
+}
+
+pin_project! {
+    /// The operation of [`ignore_after`] and [`ignore_at`].
+    #[must_use = "it does nothing unless it is awaited"]
+    pub struct IgnoreTimeout<F> {
+        #[pin]
+        inner: Timeout<F>,
+    }
+}
+
+impl<F> Timeout<F> {
+    #[track_caller]
+    fn new(limit: Limit, future: F) -> Timeout<F> {
+        Timeout {
+            future: Some(future),
+            scope: OpenScope::default(),
+            limit,
+            place: Location::caller(),
+        }
+    }
+}
+
+impl<F, T> Future for Timeout<F>
+where
+    F: Future<Output = Result<T>>,
+{
+    type Output = Result<T>;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Result<T>> {
+        let mut this = self.project();
+        let Some(mut future) = this.future.as_mut().as_pin_mut() else {
+            panic!("a timeout was polled after it had completed");
+        };
+        let result =
+            context::with_task(|context, _| Ok(this.scope.poll_inside(context, || future.as_mut().poll(cx))));
+        let result = match result {
+            Ok(Poll::Ready(result)) if this.scope.key.is_none() => return Poll::Ready(edge(result, false)),
+            Ok(Poll::Ready(result)) => result,
+            Ok(Poll::Pending) => match this.scope.boundary(this.limit, cx, this.place) {
+                None => return Poll::Pending,
+                Some(error) => Err(error),
+            },
+            Err(error) => Err(error),
+        };
+        // The future goes first: what it still waits for is below the scope.
+        this.future.set(None);
+        Poll::Ready(this.scope.close(result))
+    }
+}
+
+impl<F, T> Future for IgnoreTimeout<F>
+where
+    F: Future<Output = Result<T>>,
+{
+    type Output = Result<Option<T>>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Result<Option<T>>> {
+        self.project().inner.poll(cx).map(|result| match result {
+            Ok(value) => Ok(Some(value)),
+            Err(Error::Timeout(_)) => Ok(None),
+            Err(error) => Err(error),
+        })
+    }
+}
+
+/// What an error becomes at the edge of a timeout.
+fn edge<T>(result: Result<T>, delivered: bool) -> Result<T> {
+    match result {
+        // Its own.
+        Err(Error::Timeout(p) | Error::TimeoutCancellation(p)) if delivered => Err(Error::Timeout(p)),
+        // An inner one, that nobody has handled.
+        Err(Error::Timeout(_)) => Err(Error::UncaughtTimeout),
+        other => other,
+    }
+}
+
+/// The scope of a timeout, once it has one.
+#[derive(Default)]
+struct OpenScope {
+    key: Option<Key>,
+    /// Only for a boundary that a combinator polls with a waker of its own.
+    waiting: Waiting,
+    armed: bool,
+}
+
+impl OpenScope {
+    /// The place of the scope, if it is open in this kernel.
+    fn find(&self, context: &Context, tables: &Tables) -> Option<u32> {
+        let key = self.key.filter(|key| key.kernel() == context.id)?;
+        tables.scopes.find(key.index(), key.serial())?;
+        Some(key.index())
+    }
+
+    /// Polls the future with this scope as the current one.
+    #[inline]
+    fn poll_inside<T>(&mut self, context: &Context, poll: impl FnOnce() -> T) -> T {
+        if self.key.is_some() {
+            return self.poll_open(context, poll);
+        }
+        let outer = context.unopened.get();
+        context.unopened.set(outer + 1);
+        let _leave = Unopened {
+            context,
+            scope: self,
+            outer,
+        };
+        poll()
+    }
+
+    fn poll_open<T>(&mut self, context: &Context, poll: impl FnOnce() -> T) -> T {
+        let tables = context.tables.borrow();
+        let here = self
+            .find(context, &tables)
+            .filter(|&index| tables.scopes.get(index).task == context.task.get());
+        drop(tables);
+        let Some(index) = here else {
+            // The timeout was moved here from another task: it leaves its scope there and opens a new one here.
+            self.leave();
+            self.armed = false;
+            return self.poll_inside(context, poll);
+        };
+        let _leave = Opened {
+            context,
+            scope: context.scope.replace(index),
+            unopened: context.unopened.replace(0),
+        };
+        poll()
+    }
+
+    /// The future is pending: arms the timer, the first time, and asks whether the future is to be dropped (see
+    /// `interrupt`, D6).
+    fn boundary(
+        &mut self,
+        limit: &mut Limit,
+        cx: &mut TaskContext<'_>,
+        place: &'static Location<'static>,
+    ) -> Option<Error> {
+        let result = context::with_task(|context, _| {
+            let (error, index, foreign) = context.with_tables(|tables| {
+                let index = match self.find(context, tables) {
+                    Some(index) => index,
+                    None => self.open(context, tables),
+                };
+                if !self.armed {
+                    self.armed = true;
+                    self.arm(context, tables, index, limit);
+                }
+                let own = self.waiting.find(context, tables).unwrap_or(NONE);
+                let error = tables.timeout_boundary(index, own);
+                (error, index, tables.scopes.get(index).foreign_since != 0)
+            });
+            if error.is_some() || !foreign || waker::is_running(context, cx.waker()) {
+                self.waiting.end();
+                return Ok(error);
+            }
+            // A combinator polls this only if its own waker was woken: so the boundary needs a node.
+            let _leave = Opened {
+                context,
+                scope: context.scope.replace(index),
+                unopened: context.unopened.replace(0),
+            };
+            self.waiting.watch(cx, Label::FOREIGN_WAIT, place)?;
+            Ok(None)
+        });
+        result.unwrap_or_else(Some)
+    }
+
+    /// Opens the scope of a timeout in which nothing has waited as an operation does.
+    fn open(&mut self, context: &Context, tables: &mut Tables) -> u32 {
+        context.unopened.set(context.unopened.get() + 1);
+        let index = context.open_scopes(tables);
+        context.scope.set(tables.parent_scope(index));
+        self.key = Some(Key::new(context.id, tables.scopes.get(index).serial, index));
+        index
+    }
+
+    fn arm(&mut self, context: &Context, tables: &mut Tables, index: u32, limit: &mut Limit) {
+        let deadline = match *limit {
+            Limit::None => return,
+            Limit::After(delay) => context.after(delay),
+            Limit::At(deadline) => deadline,
+        };
+        // Should the timeout be moved to another task, its deadline stays.
+        *limit = Limit::At(deadline);
+        tables.arm_timeout(index, deadline, context.now());
+    }
+
+    /// Leaves the scope, and turns the result into what it is outside.
+    fn close<T>(&mut self, result: Result<T>) -> Result<T> {
+        let closed = self.leave();
+        let result = edge(result, closed.delivered);
+        if !matches!(result, Err(Error::TimeoutCancellation(_))) {
+            context::with(|context| {
+                if let Some(context) = context {
+                    context.tables.borrow_mut().swallowed(&closed);
+                }
+            });
+        }
+        result
+    }
+
+    fn leave(&mut self) -> Closed {
+        self.waiting.end();
+        if self.key.is_none() {
+            return Closed::default();
+        }
+        let closed = context::with(|context| {
+            let context = context?;
+            let mut tables = context.tables.borrow_mut();
+            let index = self.find(context, &tables)?;
+            Some(tables.close_scope(index))
+        });
+        self.key = None;
+        closed.unwrap_or_default()
+    }
+}
+
+impl Drop for OpenScope {
+    fn drop(&mut self) {
+        self.leave();
+    }
+}
+
+/// Restores the surroundings of a timeout that had no scope when its future was polled, also when that panicked.
+struct Unopened<'a> {
+    context: &'a Context,
+    scope: &'a mut OpenScope,
+    outer: u32,
+}
+
+impl Drop for Unopened<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        let Unopened {
+            context,
+            scope,
+            outer,
+        } = self;
+        if context.unopened.get() == *outer + 1 {
+            context.unopened.set(*outer);
+            return;
+        }
+        // Something inside has waited, so all timeouts out to here have got their scopes, and this one's is the current.
+        let tables = context.tables.borrow();
+        let index = context.scope.get();
+        scope.key = Some(Key::new(context.id, tables.scopes.get(index).serial, index));
+        context.scope.set(tables.parent_scope(index));
+    }
+}
+
+/// The same for one that had.
+struct Opened<'a> {
+    context: &'a Context,
+    scope: u32,
+    unopened: u32,
+}
+
+impl Drop for Opened<'_> {
+    fn drop(&mut self) {
+        self.context.scope.set(self.scope);
+        self.context.unopened.set(self.unopened);
+    }
+}
+
+impl<F> fmt::Debug for Timeout<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Timeout")
+            .field("limit", &self.limit)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<F> fmt::Debug for IgnoreTimeout<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("IgnoreTimeout")
+            .field("inner", &self.inner)
+            .finish()
+    }
+}

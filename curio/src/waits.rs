@@ -1,0 +1,275 @@
+//! Wait nodes: one for each operation that waits.
+//!
+//! The node is the only place that knows who waits, below which scope, at which line, for what, and what has been armed
+//! to end the wait. Interruption, `ps`, deadlock reports and lossless hand-off all work through it. Nodes sit in a slab
+//! and are linked by number, so that taking one off any list needs no pointer and no `unsafe`; intrusive pinned nodes
+//! were the alternative.
+//!
+//! W1. A node exists exactly while an operation waits: after its first `Pending`, before it resolves or is dropped.
+//! W2. Each node is on the list of its owner (its scope, or its task where it is below no scope).
+//! W3. A node is on the list of a primitive exactly while `armed` says so; whoever chooses it to be woken takes it off
+//!     and sets `notified`. An operation that is dropped with `notified` set passes the wake-up on.
+
+use std::panic::Location;
+use std::task::Waker;
+
+use slab::Slab;
+
+use crate::key::NONE;
+use crate::timers::TimerKey;
+
+/// What a task waits for, as the monitor and the reports show it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Label(&'static &'static str);
+
+impl Label {
+    /// For the end of a sleep.
+    pub const TIME_SLEEP: Label = Label(&"TIME_SLEEP");
+    /// For the end of another task.
+    pub const TASK_JOIN: Label = Label(&"TASK_JOIN");
+    /// For a socket to become readable.
+    pub const READ_WAIT: Label = Label(&"READ_WAIT");
+    /// For a socket to become writable.
+    pub const WRITE_WAIT: Label = Label(&"WRITE_WAIT");
+    /// For a future that is not the library's.
+    pub const FOREIGN_WAIT: Label = Label(&"FOREIGN_WAIT");
+
+    /// A label for a primitive of your own.
+    ///
+    /// ```
+    /// use curio::traps::Label;
+    /// const DOOR_WAIT: Label = Label::new(&"DOOR_WAIT");
+    /// assert_eq!(DOOR_WAIT.as_str(), "DOOR_WAIT");
+    /// ```
+    pub const fn new(name: &'static &'static str) -> Label {
+        Label(name)
+    }
+
+    /// The text.
+    pub const fn as_str(&self) -> &'static str {
+        self.0
+    }
+}
+
+/// What ends the wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Armed {
+    /// Only a waker.
+    Nothing,
+    Timer(TimerKey),
+    /// A place on the list of a primitive.
+    List {
+        list: u32,
+        next: u32,
+        prev: u32,
+    },
+    /// The reader's or the writer's seat at a socket.
+    Reader(u32),
+    Writer(u32),
+}
+
+pub(crate) struct Wait {
+    /// How to wake the operation if it was not polled with the task's own waker.
+    /// (In a box: it is rare, and there is a node for every waiting operation.)
+    pub(crate) foreign: Option<Box<Waker>>,
+    pub(crate) place: &'static Location<'static>,
+    pub(crate) label: Label,
+    /// The epoch in which the operation began to wait.
+    pub(crate) started: u64,
+    pub(crate) task: u32,
+    pub(crate) scope: u32,
+    pub(crate) next: u32,
+    pub(crate) prev: u32,
+    pub(crate) serial: u32,
+    pub(crate) armed: Armed,
+    pub(crate) notified: bool,
+}
+
+/// The head of a doubly linked list of nodes.
+#[derive(Clone, Copy, Default)]
+struct List {
+    head: u32,
+    tail: u32,
+}
+
+/// All nodes, and the lists of the primitives.
+#[derive(Default)]
+pub(crate) struct Waits {
+    pub(crate) nodes: Slab<Wait>,
+    lists: Slab<List>,
+    count: u64,
+}
+
+impl Waits {
+    pub(crate) fn get(&self, index: u32) -> &Wait {
+        &self.nodes[index as usize]
+    }
+
+    pub(crate) fn get_mut(&mut self, index: u32) -> &mut Wait {
+        &mut self.nodes[index as usize]
+    }
+
+    /// Makes a node, at the front of the owner's list `head` (W2).
+    pub(crate) fn insert(&mut self, mut wait: Wait, head: &mut u32) -> u32 {
+        self.count += 1;
+        wait.serial = crate::key::serial(self.count);
+        let index = self.nodes.insert(wait) as u32;
+        self.link(index, head);
+        index
+    }
+
+    /// Puts a node at the front of its owner's list.
+    pub(crate) fn link(&mut self, index: u32, head: &mut u32) {
+        let next = std::mem::replace(head, index);
+        let wait = self.get_mut(index);
+        wait.next = next;
+        wait.prev = NONE;
+        if next != NONE {
+            self.get_mut(next).prev = index;
+        }
+    }
+
+    /// Unlinks a node from its owner's list.
+    pub(crate) fn unlink(&mut self, index: u32, head: &mut u32) {
+        let Wait { next, prev, .. } = *self.get(index);
+        match prev {
+            NONE => *head = next,
+            prev => self.get_mut(prev).next = next,
+        }
+        if next != NONE {
+            self.get_mut(next).prev = prev;
+        }
+    }
+
+    /// Puts the node at the end of the primitive's list, which is made when it is first needed.
+    pub(crate) fn enlist(&mut self, list: u32, index: u32) -> u32 {
+        let list = match list {
+            NONE => self.lists.insert(List {
+                head: NONE,
+                tail: NONE,
+            }) as u32,
+            list => list,
+        };
+        let entry = &mut self.lists[list as usize];
+        let prev = std::mem::replace(&mut entry.tail, index);
+        match prev {
+            NONE => entry.head = index,
+            prev => {
+                if let Armed::List { next, .. } = &mut self.nodes[prev as usize].armed {
+                    *next = index;
+                }
+            }
+        }
+        self.nodes[index as usize].armed = Armed::List {
+            list,
+            next: NONE,
+            prev,
+        };
+        list
+    }
+
+    /// Takes the node off the list of its primitive (W3).
+    pub(crate) fn delist(&mut self, index: u32) {
+        let Armed::List { list, next, prev } = self.get(index).armed else {
+            return;
+        };
+        self.get_mut(index).armed = Armed::Nothing;
+        let entry = &mut self.lists[list as usize];
+        match prev {
+            NONE => entry.head = next,
+            prev => {
+                if let Armed::List { next: n, .. } = &mut self.nodes[prev as usize].armed {
+                    *n = next;
+                }
+            }
+        }
+        match next {
+            NONE => self.lists[list as usize].tail = prev,
+            next => {
+                if let Armed::List { prev: p, .. } = &mut self.nodes[next as usize].armed {
+                    *p = prev;
+                }
+            }
+        }
+    }
+
+    /// The node that has waited longest on a primitive's list.
+    pub(crate) fn first(&self, list: u32) -> Option<u32> {
+        let head = self.lists.get(list as usize)?.head;
+        (head != NONE).then_some(head)
+    }
+
+    /// Frees the list of a primitive. Whoever still waits on it waits for nothing.
+    pub(crate) fn remove_list(&mut self, list: u32) {
+        while let Some(index) = self.first(list) {
+            self.delist(index);
+        }
+        self.lists.try_remove(list as usize);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn wait() -> Wait {
+        Wait {
+            foreign: None,
+            place: Location::caller(),
+            label: Label::TIME_SLEEP,
+            started: 0,
+            task: 0,
+            scope: NONE,
+            next: NONE,
+            prev: NONE,
+            serial: 0,
+            armed: Armed::Nothing,
+            notified: false,
+        }
+    }
+
+    fn listed(waits: &mut Waits, list: u32) -> Vec<u32> {
+        let mut all = Vec::new();
+        while let Some(index) = waits.first(list) {
+            waits.delist(index);
+            all.push(index);
+        }
+        all
+    }
+
+    #[test]
+    fn a_primitives_list_is_first_in_first_out() {
+        let mut waits = Waits::default();
+        let mut owner = NONE;
+        let nodes: Vec<u32> = (0..5).map(|_| waits.insert(wait(), &mut owner)).collect();
+        let mut list = NONE;
+        for &n in &nodes {
+            list = waits.enlist(list, n);
+        }
+        waits.delist(nodes[0]);
+        waits.delist(nodes[2]);
+        waits.delist(nodes[4]);
+        waits.enlist(list, nodes[0]);
+        assert_eq!(listed(&mut waits, list), [nodes[1], nodes[3], nodes[0]]);
+    }
+
+    #[test]
+    fn an_owners_list_loses_exactly_the_unlinked() {
+        let mut waits = Waits::default();
+        let mut owner = NONE;
+        let nodes: Vec<u32> = (0..4).map(|_| waits.insert(wait(), &mut owner)).collect();
+        for &n in &[nodes[1], nodes[3], nodes[0]] {
+            waits.unlink(n, &mut owner);
+            waits.nodes.remove(n as usize);
+        }
+        assert_eq!(owner, nodes[2]);
+        assert_eq!(waits.get(owner).next, NONE);
+        waits.unlink(owner, &mut owner.clone());
+    }
+
+    #[test]
+    fn a_node_is_small() {
+        assert!(size_of::<Wait>() <= 72, "{}", size_of::<Wait>());
+    }
+}

@@ -1,0 +1,51 @@
+//! A waker is a number.
+//!
+//! The data word of a task's waker holds the task's key and no pointer: cloning is a copy, dropping is nothing, there is
+//! no reference count, and it may cross threads freely. A waker that outlives its task, or its kernel, finds nobody. The
+//! reference-counted wakers of other runtimes have leaked tasks and pinned memory again and again; this one cannot.
+//!
+//! V1. Every `Waker` with `VTABLE` has a valid `Key` as its data word. Only `new` makes them; `clone` copies.
+
+#![allow(unsafe_code)]
+
+use std::mem::ManuallyDrop;
+use std::ptr;
+use std::task::{RawWaker, RawWakerVTable, Waker};
+
+use crate::context::{self, Context};
+use crate::key::Key;
+
+/// One for all, and not generic: our own wakers are recognised by its address.
+static VTABLE: RawWakerVTable = RawWakerVTable::new(clone, wake, wake, |_| {});
+
+fn data(task: Key) -> *const () {
+    ptr::without_provenance(task.number())
+}
+
+/// The waker of a task. It need not be dropped.
+#[inline]
+pub(crate) fn new(task: Key) -> ManuallyDrop<Waker> {
+    // SAFETY: the functions in the table are thread-safe: they read the number and nothing else without
+    // synchronization. Clone, wake and drop own nothing, so there is nothing for them to be consistent about.
+    ManuallyDrop::new(unsafe { Waker::new(data(task), &VTABLE) })
+}
+
+/// Whether this is the waker of the running task itself, and not one that a combinator has put in between.
+#[inline]
+pub(crate) fn is_running(context: &Context, waker: &Waker) -> bool {
+    let task = context.task_key.get().map_or(0, Key::number);
+    waker.data().addr() == task && ptr::eq(waker.vtable(), &VTABLE)
+}
+
+fn clone(data: *const ()) -> RawWaker {
+    if let Some(task) = Key::from_number(data.addr()) {
+        context::escaped(task);
+    }
+    RawWaker::new(data, &VTABLE)
+}
+
+fn wake(data: *const ()) {
+    if let Some(task) = Key::from_number(data.addr()) {
+        context::wake(task);
+    }
+}
