@@ -23,13 +23,7 @@ fn criterion() -> Criterion {
 
 /// Measures a whole run of a scenario for each runtime. Starting the runtime is
 /// in the number, so a run does enough operations to drown it.
-fn scenario(
-    c: &mut Criterion,
-    group: &str,
-    name: &str,
-    operations: u64,
-    run: impl Fn(&common::Runtime),
-) {
+fn scenario(c: &mut Criterion, group: &str, name: &str, operations: u64, run: impl Fn(&common::Runtime)) {
     let mut group = c.benchmark_group(format!("{group}/{name}"));
     group.throughput(Throughput::Elements(operations));
     for runtime in &RUNTIMES {
@@ -54,11 +48,9 @@ fn timers(c: &mut Criterion) {
     // The delays are over before the last task is asleep, so this is work and not waiting.
     let delays = Duration::from_micros(500)..Duration::from_millis(1);
     scenario(c, "timers", "create, expire, join", 10_000, |r| {
-        (r.sleep)(10_000, 1, &delays)
+        (r.sleep)(10_000, 1, delays.clone())
     });
-    scenario(c, "timers", "set and drop", 10_000, |r| {
-        (r.sleep_dropped)(10_000)
-    });
+    scenario(c, "timers", "set and drop", 10_000, |r| (r.sleep_dropped)(10_000));
 }
 
 fn timeout(c: &mut Criterion) {
@@ -71,9 +63,7 @@ fn timeout(c: &mut Criterion) {
 }
 
 fn cancel(c: &mut Criterion) {
-    scenario(c, "cancel", "a sleeping task", 10_000, |r| {
-        (r.cancel)(10_000)
-    });
+    scenario(c, "cancel", "a sleeping task", 10_000, |r| (r.cancel)(10_000));
 }
 
 /// Round trips of a message: the server has a thread and a runtime to itself, the
@@ -88,13 +78,13 @@ fn echo(c: &mut Criterion) {
                     let (listening, address) = mpsc::channel();
                     let echo = runtime.echo;
                     let server = thread::spawn(move || {
-                        echo(connections, &mut |address| {
-                            listening
-                                .send(address)
-                                .expect("the client waits for the address");
-                        });
+                        let listening = move |address| {
+                            listening.send(address).expect("the client is there");
+                        };
+                        echo(connections, Box::new(listening));
                     });
-                    let mut client = Client::new(address.recv().expect("the server starts"), 64);
+                    let mut client =
+                        Client::new(address.recv().expect("the server starts"), 64, Duration::ZERO);
                     client.connect(connections).expect("the server accepts");
                     client.round().expect("the server answers");
                     let start = Instant::now();

@@ -1,11 +1,10 @@
 //! The scenarios on curio.
 
-use super::{ANY_PORT, BATCH, BUFFER, LONG, Runtime, delay, poll_once, sum_below};
+use super::{ANY_PORT, BATCH, BUFFER, LONG, Listening, Runtime, Waiting, delay, poll_once, sum_below};
 use curio::net::{TcpListener, TcpStream};
 use curio::{Error, Outcome, run, sleep, spawn, timeout_after, yield_now};
 use std::future::Future;
 use std::hint::black_box;
-use std::net::SocketAddr;
 use std::ops::Range;
 use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -81,12 +80,12 @@ fn spawn_all(tasks: usize, rounds: usize) {
     });
 }
 
-fn sleep_all(tasks: usize, rounds: usize, delays: &Range<Duration>) {
+fn sleep_all(tasks: usize, rounds: usize, delays: Range<Duration>) {
     block_on(async {
         let mut handles = Vec::with_capacity(tasks);
         for _ in 0..rounds {
             for i in 0..tasks {
-                let delay = delay(i, delays);
+                let delay = delay(i, &delays);
                 handles.push(spawn(async move { sleep(delay).await }));
             }
             for handle in handles.drain(..) {
@@ -155,7 +154,7 @@ async fn serve<const BUFFER: usize>(stream: TcpStream) -> Result<(), Error> {
     }
 }
 
-fn echo<const BUFFER: usize>(connections: usize, listening: &mut dyn FnMut(SocketAddr)) {
+fn echo<const BUFFER: usize>(connections: usize, mut listening: Listening) {
     block_on(async {
         let listener = TcpListener::bind(ANY_PORT)?;
         listening(listener.local_addr()?);
@@ -171,7 +170,7 @@ fn echo<const BUFFER: usize>(connections: usize, listening: &mut dyn FnMut(Socke
     });
 }
 
-fn sleeping(tasks: usize, waiting: &mut dyn FnMut()) {
+fn sleeping(tasks: usize, mut waiting: Waiting) {
     static ASLEEP: AtomicUsize = AtomicUsize::new(0);
     block_on(async {
         waiting();

@@ -3,6 +3,8 @@
 //! A scenario is one plain function per runtime. It starts the runtime, does the
 //! work `rounds` times and returns; who wants the cost of one operation runs it twice with different
 //! numbers and divides the difference, so that starting and stopping cancel out.
+//! What drives a scenario is a task of the runtime too, as it always is in curio:
+//! smol wakes a future that is not a task through a slower path.
 //! The bodies of the tasks are the same everywhere, and each runtime uses what
 //! its own documentation would use: its own `yield_now`, `sleep`, `timeout`.
 
@@ -12,6 +14,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::ops::Range;
 use std::pin::Pin;
 use std::task::Poll;
+use std::thread;
 use std::time::Duration;
 
 mod curio;
@@ -30,7 +33,7 @@ pub(crate) struct Runtime {
     pub(crate) spawn_all: fn(usize, usize),
     /// `(tasks, rounds, delays)`: spawn tasks that each sleep once, for a time
     /// picked from `delays`, then join them all.
-    pub(crate) sleep: fn(usize, usize, &Range<Duration>),
+    pub(crate) sleep: fn(usize, usize, Range<Duration>),
     /// `(rounds)`: arm a sleep of an hour and drop it.
     pub(crate) sleep_dropped: fn(usize),
     /// `(rounds)`: a timeout around a future that is ready at once.
@@ -42,13 +45,19 @@ pub(crate) struct Runtime {
     /// `(connections, listening)`: an echo server which accepts that many connections,
     /// one task for each, and ends when all of them are closed.
     /// `listening` is told the address.
-    pub(crate) echo: fn(usize, &mut dyn FnMut(SocketAddr)),
+    pub(crate) echo: fn(usize, Listening),
     /// The same server with a buffer of one byte in each task, to see what a connection costs without it.
-    pub(crate) echo_small: fn(usize, &mut dyn FnMut(SocketAddr)),
+    pub(crate) echo_small: fn(usize, Listening),
     /// `(tasks, waiting)`: detach tasks that sleep for hours.
     /// `waiting` is called before the first and when all of them are asleep.
-    pub(crate) sleeping: fn(usize, &mut dyn FnMut()),
+    pub(crate) sleeping: fn(usize, Waiting),
 }
+
+/// Is told where an echo server listens.
+pub(crate) type Listening = Box<dyn FnMut(SocketAddr) + Send>;
+
+/// Is called when it is time to look at the memory.
+pub(crate) type Waiting = Box<dyn FnMut() + Send>;
 
 /// All runtimes, the one that is measured first.
 pub(crate) const RUNTIMES: [Runtime; 3] = [curio::RUNTIME, tokio::RUNTIME, smol::RUNTIME];
@@ -96,16 +105,21 @@ pub(crate) struct Client {
     sockets: Vec<TcpStream>,
     message: Vec<u8>,
     reply: Vec<u8>,
+    pause: Duration,
 }
 
 impl Client {
-    /// A client without connections that will send messages of `message` bytes.
-    pub(crate) fn new(address: SocketAddr, message: usize) -> Self {
+    /// A client without connections that will send messages of `message` bytes,
+    /// with a `pause` after every round. A server that is slowed down by a tool
+    /// needs the pause: without it the next message is already there when the
+    /// server looks for it, and the cost of waiting, which it is about, is not seen.
+    pub(crate) fn new(address: SocketAddr, message: usize, pause: Duration) -> Self {
         Self {
             address,
             sockets: Vec::new(),
             message: vec![b'x'; message],
             reply: vec![0; message],
+            pause,
         }
     }
 
@@ -139,6 +153,9 @@ impl Client {
         let rounds = requests.div_ceil(connections);
         for _ in 0..rounds {
             self.round()?;
+            if !self.pause.is_zero() {
+                thread::sleep(self.pause);
+            }
         }
         Ok(rounds * connections)
     }

@@ -1,16 +1,16 @@
 //! The scenarios on smol: a `LocalExecutor`, run by the thread that also waits for I/O.
 
-use super::{ANY_PORT, BATCH, BUFFER, LONG, Runtime, delay, poll_once, sum_below};
+use super::{ANY_PORT, BATCH, BUFFER, LONG, Listening, Runtime, Waiting, delay, poll_once, sum_below};
 use smol::future::{or, yield_now};
 use smol::io::{AsyncReadExt, AsyncWriteExt};
 use smol::net::{TcpListener, TcpStream};
-use smol::{LocalExecutor, Timer, block_on};
+use smol::{LocalExecutor, Timer};
 use std::future::Future;
 use std::hint::black_box;
 use std::io;
-use std::net::SocketAddr;
 use std::ops::Range;
 use std::pin::pin;
+use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -29,6 +29,13 @@ pub(super) const RUNTIME: Runtime = Runtime {
     sleeping,
 };
 
+/// Runs `main` as a task of the executor it is given.
+fn block_on<F: Future + 'static>(main: impl FnOnce(Rc<LocalExecutor<'static>>) -> F) -> F::Output {
+    let executor = Rc::new(LocalExecutor::new());
+    let main = executor.spawn(main(executor.clone()));
+    smol::block_on(executor.run(main))
+}
+
 /// smol has no timeout of its own; its documentation races the work with a timer.
 async fn timeout<T>(limit: Duration, work: impl Future<Output = io::Result<T>>) -> io::Result<T> {
     or(work, async {
@@ -39,8 +46,7 @@ async fn timeout<T>(limit: Duration, work: impl Future<Output = io::Result<T>>) 
 }
 
 fn switch(tasks: usize, rounds: usize) {
-    let executor = LocalExecutor::new();
-    block_on(executor.run(async {
+    block_on(|executor| async move {
         let mut handles = Vec::with_capacity(tasks);
         for _ in 0..tasks {
             handles.push(executor.spawn(async move {
@@ -52,25 +58,23 @@ fn switch(tasks: usize, rounds: usize) {
         for handle in handles {
             handle.await;
         }
-    }));
+    });
 }
 
 fn spawn_each(rounds: usize) {
-    let executor = LocalExecutor::new();
-    let sum = block_on(executor.run(async {
+    let sum = block_on(|executor| async move {
         let mut sum = 0;
         for i in 0..rounds as u64 {
             let task = executor.spawn(async move { Ok::<u64, io::Error>(i) });
             sum += task.await.expect("no error");
         }
         sum
-    }));
+    });
     assert_eq!(sum, sum_below(rounds));
 }
 
 fn spawn_all(tasks: usize, rounds: usize) {
-    let executor = LocalExecutor::new();
-    block_on(executor.run(async {
+    block_on(|executor| async move {
         let mut handles = Vec::with_capacity(tasks);
         for _ in 0..rounds {
             for i in 0..tasks as u64 {
@@ -82,16 +86,15 @@ fn spawn_all(tasks: usize, rounds: usize) {
             }
             assert_eq!(sum, sum_below(tasks));
         }
-    }));
+    });
 }
 
-fn sleep_all(tasks: usize, rounds: usize, delays: &Range<Duration>) {
-    let executor = LocalExecutor::new();
-    block_on(executor.run(async {
+fn sleep_all(tasks: usize, rounds: usize, delays: Range<Duration>) {
+    block_on(|executor| async move {
         let mut handles = Vec::with_capacity(tasks);
         for _ in 0..rounds {
             for i in 0..tasks {
-                let delay = delay(i, delays);
+                let delay = delay(i, &delays);
                 handles.push(executor.spawn(async move {
                     Timer::after(delay).await;
                 }));
@@ -100,34 +103,31 @@ fn sleep_all(tasks: usize, rounds: usize, delays: &Range<Duration>) {
                 handle.await;
             }
         }
-    }));
+    });
 }
 
 fn sleep_dropped(rounds: usize) {
-    let executor = LocalExecutor::new();
-    block_on(executor.run(async {
+    block_on(|_| async move {
         for _ in 0..rounds {
             poll_once(pin!(Timer::after(LONG))).await;
         }
-    }));
+    });
 }
 
 fn timeout_ready(rounds: usize) {
-    let executor = LocalExecutor::new();
-    let sum = block_on(executor.run(async {
+    let sum = block_on(|_| async move {
         let mut sum = 0;
         for i in 0..rounds as u64 {
             let work = async { Ok::<u64, io::Error>(black_box(i)) };
             sum += timeout(LONG, work).await.expect("in time");
         }
         sum
-    }));
+    });
     assert_eq!(sum, sum_below(rounds));
 }
 
 fn timeout_yield(rounds: usize) {
-    let executor = LocalExecutor::new();
-    let sum = block_on(executor.run(async {
+    let sum = block_on(|_| async move {
         let mut sum = 0;
         for i in 0..rounds as u64 {
             let work = async {
@@ -137,13 +137,12 @@ fn timeout_yield(rounds: usize) {
             sum += timeout(LONG, work).await.expect("in time");
         }
         sum
-    }));
+    });
     assert_eq!(sum, sum_below(rounds));
 }
 
 fn cancel(rounds: usize) {
-    let executor = LocalExecutor::new();
-    block_on(executor.run(async {
+    block_on(|executor| async move {
         for _ in 0..rounds {
             let task = executor.spawn(async {
                 Timer::after(LONG).await;
@@ -151,7 +150,7 @@ fn cancel(rounds: usize) {
             yield_now().await;
             assert!(task.cancel().await.is_none());
         }
-    }));
+    });
 }
 
 async fn serve<const BUFFER: usize>(mut stream: TcpStream) -> io::Result<()> {
@@ -165,9 +164,8 @@ async fn serve<const BUFFER: usize>(mut stream: TcpStream) -> io::Result<()> {
     }
 }
 
-fn echo<const BUFFER: usize>(connections: usize, listening: &mut dyn FnMut(SocketAddr)) {
-    let executor = LocalExecutor::new();
-    block_on(executor.run(async {
+fn echo<const BUFFER: usize>(connections: usize, mut listening: Listening) {
+    block_on(|executor| async move {
         let listener = TcpListener::bind(ANY_PORT).await?;
         listening(listener.local_addr()?);
         let mut handles = Vec::with_capacity(connections);
@@ -179,14 +177,13 @@ fn echo<const BUFFER: usize>(connections: usize, listening: &mut dyn FnMut(Socke
             handle.await?;
         }
         io::Result::Ok(())
-    }))
+    })
     .expect("the server ends well");
 }
 
-fn sleeping(tasks: usize, waiting: &mut dyn FnMut()) {
+fn sleeping(tasks: usize, mut waiting: Waiting) {
     static ASLEEP: AtomicUsize = AtomicUsize::new(0);
-    let executor = LocalExecutor::new();
-    block_on(executor.run(async {
+    block_on(|executor| async move {
         waiting();
         for i in 0..tasks {
             let delay = delay(i, &(LONG..2 * LONG));
@@ -200,5 +197,5 @@ fn sleeping(tasks: usize, waiting: &mut dyn FnMut()) {
             }
         }
         waiting();
-    }));
+    });
 }

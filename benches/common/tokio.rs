@@ -1,10 +1,9 @@
 //! The scenarios on tokio: one thread (`current_thread`), everything enabled that a server needs.
 
-use super::{ANY_PORT, BATCH, BUFFER, LONG, Runtime, delay, poll_once, sum_below};
+use super::{ANY_PORT, BATCH, BUFFER, LONG, Listening, Runtime, Waiting, delay, poll_once, sum_below};
 use std::future::Future;
 use std::hint::black_box;
 use std::io;
-use std::net::SocketAddr;
 use std::ops::Range;
 use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -29,16 +28,21 @@ pub(super) const RUNTIME: Runtime = Runtime {
     sleeping,
 };
 
-fn block_on<F: Future>(main: F) -> F::Output {
+/// Runs `main` as a task, which is why it has to be `Send`.
+fn block_on<F>(main: F) -> F::Output
+where
+    F: Future + Send + 'static,
+    F::Output: Send,
+{
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .expect("tokio starts")
-        .block_on(main)
+        .block_on(async { tokio::spawn(main).await.expect("the driver ends well") })
 }
 
 fn switch(tasks: usize, rounds: usize) {
-    block_on(async {
+    block_on(async move {
         let mut handles = Vec::with_capacity(tasks);
         for _ in 0..tasks {
             handles.push(tokio::spawn(async move {
@@ -54,7 +58,7 @@ fn switch(tasks: usize, rounds: usize) {
 }
 
 fn spawn_each(rounds: usize) {
-    let sum = block_on(async {
+    let sum = block_on(async move {
         let mut sum = 0;
         for i in 0..rounds as u64 {
             let task = tokio::spawn(async move { Ok::<u64, io::Error>(i) });
@@ -66,7 +70,7 @@ fn spawn_each(rounds: usize) {
 }
 
 fn spawn_all(tasks: usize, rounds: usize) {
-    block_on(async {
+    block_on(async move {
         let mut handles = Vec::with_capacity(tasks);
         for _ in 0..rounds {
             for i in 0..tasks as u64 {
@@ -81,12 +85,12 @@ fn spawn_all(tasks: usize, rounds: usize) {
     });
 }
 
-fn sleep_all(tasks: usize, rounds: usize, delays: &Range<Duration>) {
-    block_on(async {
+fn sleep_all(tasks: usize, rounds: usize, delays: Range<Duration>) {
+    block_on(async move {
         let mut handles = Vec::with_capacity(tasks);
         for _ in 0..rounds {
             for i in 0..tasks {
-                let delay = delay(i, delays);
+                let delay = delay(i, &delays);
                 handles.push(tokio::spawn(async move {
                     sleep(delay).await;
                 }));
@@ -99,7 +103,7 @@ fn sleep_all(tasks: usize, rounds: usize, delays: &Range<Duration>) {
 }
 
 fn sleep_dropped(rounds: usize) {
-    block_on(async {
+    block_on(async move {
         for _ in 0..rounds {
             poll_once(pin!(sleep(LONG))).await;
         }
@@ -107,14 +111,11 @@ fn sleep_dropped(rounds: usize) {
 }
 
 fn timeout_ready(rounds: usize) {
-    let sum = block_on(async {
+    let sum = block_on(async move {
         let mut sum = 0;
         for i in 0..rounds as u64 {
             let work = async { Ok::<u64, io::Error>(black_box(i)) };
-            sum += timeout(LONG, work)
-                .await
-                .expect("in time")
-                .expect("no error");
+            sum += timeout(LONG, work).await.expect("in time").expect("no error");
         }
         sum
     });
@@ -122,17 +123,14 @@ fn timeout_ready(rounds: usize) {
 }
 
 fn timeout_yield(rounds: usize) {
-    let sum = block_on(async {
+    let sum = block_on(async move {
         let mut sum = 0;
         for i in 0..rounds as u64 {
             let work = async {
                 yield_now().await;
                 Ok::<u64, io::Error>(black_box(i))
             };
-            sum += timeout(LONG, work)
-                .await
-                .expect("in time")
-                .expect("no error");
+            sum += timeout(LONG, work).await.expect("in time").expect("no error");
         }
         sum
     });
@@ -140,7 +138,7 @@ fn timeout_yield(rounds: usize) {
 }
 
 fn cancel(rounds: usize) {
-    block_on(async {
+    block_on(async move {
         for _ in 0..rounds {
             let task = tokio::spawn(sleep(LONG));
             yield_now().await;
@@ -162,8 +160,8 @@ async fn serve<const BUFFER: usize>(mut stream: TcpStream) -> io::Result<()> {
     }
 }
 
-fn echo<const BUFFER: usize>(connections: usize, listening: &mut dyn FnMut(SocketAddr)) {
-    block_on(async {
+fn echo<const BUFFER: usize>(connections: usize, mut listening: Listening) {
+    block_on(async move {
         let listener = TcpListener::bind(ANY_PORT).await?;
         listening(listener.local_addr()?);
         let mut handles = Vec::with_capacity(connections);
@@ -179,9 +177,9 @@ fn echo<const BUFFER: usize>(connections: usize, listening: &mut dyn FnMut(Socke
     .expect("the server ends well");
 }
 
-fn sleeping(tasks: usize, waiting: &mut dyn FnMut()) {
+fn sleeping(tasks: usize, mut waiting: Waiting) {
     static ASLEEP: AtomicUsize = AtomicUsize::new(0);
-    block_on(async {
+    block_on(async move {
         waiting();
         for i in 0..tasks {
             let delay = delay(i, &(LONG..2 * LONG));

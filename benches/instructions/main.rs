@@ -43,17 +43,11 @@ struct Options {
 
 impl Options {
     fn wants(&self, row: &Row) -> bool {
-        self.selected.is_empty()
-            || self
-                .selected
-                .iter()
-                .any(|part| row.key.contains(part.as_str()))
+        self.selected.is_empty() || self.selected.iter().any(|part| row.key.contains(part.as_str()))
     }
 
     fn runs(&self, runtime: &Runtime) -> bool {
-        self.runtime
-            .as_deref()
-            .is_none_or(|name| name == runtime.name)
+        self.runtime.as_deref().is_none_or(|name| name == runtime.name)
     }
 }
 
@@ -79,21 +73,16 @@ fn bench(arguments: &[String]) -> Result<bool> {
         return Ok(true);
     };
     if let Some(directory) = &options.keep {
-        std::fs::create_dir_all(directory).map_err(|error| {
-            format!("cannot make the directory {}: {error}", directory.display())
-        })?;
+        std::fs::create_dir_all(directory)
+            .map_err(|error| format!("cannot make the directory {}: {error}", directory.display()))?;
     }
     let rows: Vec<&Row> = ROWS.iter().filter(|row| options.wants(row)).collect();
     let tools = Tools::find(options.keep.clone());
     if !tools.valgrind {
-        eprintln!(
-            "valgrind is missing or does not work here: the rows that count instructions are skipped"
-        );
+        eprintln!("valgrind is missing or does not work here: the rows that count instructions are skipped");
     }
     if !tools.strace {
-        eprintln!(
-            "strace is missing or does not work here: the rows that count system calls are skipped"
-        );
+        eprintln!("strace is missing or does not work here: the rows that count system calls are skipped");
     }
 
     println!(
@@ -104,8 +93,7 @@ fn bench(arguments: &[String]) -> Result<bool> {
     let mut missed = Vec::new();
     for row in rows {
         eprintln!("measuring {}", row.key);
-        let cells =
-            cells(row, &tools, &options).map_err(|error| format!("{}: {error}", row.key))?;
+        let cells = cells(row, &tools, &options).map_err(|error| format!("{}: {error}", row.key))?;
         let verdict = verdict(row, cells[0]);
         if verdict == Verdict::Missed {
             missed.push(row.key);
@@ -155,9 +143,7 @@ fn parse(arguments: &[String]) -> Result<Option<Options>> {
             option if option.starts_with('-') => {
                 return Err(format!("no option {option:?}; try --help").into());
             }
-            part if ROWS.iter().any(|row| row.key.contains(part)) => {
-                options.selected.push(part.into())
-            }
+            part if ROWS.iter().any(|row| row.key.contains(part)) => options.selected.push(part.into()),
             part => return Err(format!("no row contains {part:?}; try --list").into()),
         }
     }
@@ -188,23 +174,17 @@ fn cells(row: &Row, tools: &Tools, options: &Options) -> Result<[Option<f64>; RU
 
 fn measure(row: &Row, tools: &Tools, runtime: &Runtime) -> Result<Option<f64>> {
     Ok(match &row.measure {
-        Measure::Instructions(difference) if tools.valgrind => {
-            Some(tools.instructions(runtime, difference)?)
-        }
+        Measure::Instructions(difference) if tools.valgrind => Some(tools.instructions(runtime, difference)?),
         Measure::Growth { small, large } if tools.valgrind && runtime.name == RUNTIMES[0].name => {
             Some(tools.instructions(runtime, large)? / tools.instructions(runtime, small)?)
         }
         Measure::EchoInstructions(requests) if tools.valgrind => {
             Some(tools.echo_instructions(runtime, requests)?)
         }
-        Measure::EchoCalls(requests) if tools.strace => {
-            Some(measure::echo_calls(runtime, requests)?)
-        }
+        Measure::EchoCalls(requests) if tools.strace => Some(measure::echo_calls(runtime, requests)?),
         Measure::EchoTime(requests) => Some(measure::echo_time(runtime, requests)?),
         Measure::SleepingMemory(tasks) => Some(measure::sleeping_memory(runtime, *tasks)?),
-        Measure::ConnectionMemory(connections) => {
-            Some(measure::connection_memory(runtime, *connections)?)
-        }
+        Measure::ConnectionMemory(connections) => Some(measure::connection_memory(runtime, *connections)?),
         Measure::Instructions(_)
         | Measure::Growth { .. }
         | Measure::EchoInstructions(_)

@@ -1,7 +1,7 @@
 //! Counting from outside: this program starts itself again, under callgrind,
 //! under strace or alone, as a process that does nothing but one scenario.
 
-use crate::common::{Client, RUNTIMES, Runtime};
+use crate::common::{Client, Listening, RUNTIMES, Runtime};
 use crate::rows::{Difference, Requests, Work, delays};
 use std::error::Error;
 use std::fs;
@@ -9,6 +9,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 pub(crate) type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
@@ -17,6 +18,9 @@ pub(crate) const CHILD: &str = "--measured";
 
 /// The length of a message of the echo clients.
 const MESSAGE: usize = 64;
+
+/// Time for a server under a tool to get from its reply to waiting again.
+const PAUSE: Duration = Duration::from_micros(500);
 
 /// Connections and their tasks that exist before memory is looked at, so that
 /// code pages, the allocator's first steps and the like are not counted.
@@ -45,21 +49,14 @@ impl Tools {
         };
         Self {
             valgrind: works("valgrind", &["--tool=none"]),
-            strace: works(
-                "strace",
-                &["-f", "-c", "-o", "/dev/null", "-U", "calls,name"],
-            ),
+            strace: works("strace", &["-f", "-c", "-o", "/dev/null", "-U", "calls,name"]),
             keep,
         }
     }
 
     /// User instructions of one operation.
     pub(crate) fn instructions(&self, runtime: &Runtime, difference: &Difference) -> Result<f64> {
-        let Difference {
-            scenario,
-            less,
-            more,
-        } = difference;
+        let Difference { scenario, less, more } = difference;
         let count = |work: &Work| -> Result<u64> {
             let label = format!("{scenario}.{}.{}x{}", runtime.name, work.tasks, work.rounds);
             let mut command = self.callgrind(&label)?;
@@ -67,11 +64,7 @@ impl Tools {
             let output = command.stdout(Stdio::null()).output()?;
             collected(&label, output.status.success(), &output.stderr)
         };
-        per_operation(
-            count(less)?,
-            count(more)?,
-            more.operations() - less.operations(),
-        )
+        per_operation(count(less)?, count(more)?, more.operations() - less.operations())
     }
 
     /// User instructions of an echo server for one request.
@@ -149,7 +142,7 @@ pub(crate) fn echo_time(runtime: &Runtime, requests: &Requests) -> Result<f64> {
         let mut command = Command::new(std::env::current_exe()?);
         command.args(child_arguments("echo", runtime, requests.connections, 1));
         let server = Server::start(command)?;
-        let mut client = Client::new(server.address, MESSAGE);
+        let mut client = Client::new(server.address, MESSAGE, Duration::ZERO);
         client.connect(requests.connections)?;
         client.requests(requests.less)?;
         let before = cpu_time(server.child.id())?;
@@ -177,7 +170,7 @@ pub(crate) fn connection_memory(runtime: &Runtime, connections: usize) -> Result
     let mut command = Command::new(std::env::current_exe()?);
     command.args(child_arguments("echo-small", runtime, connections, 1));
     let server = Server::start(command)?;
-    let mut client = Client::new(server.address, 1);
+    let mut client = Client::new(server.address, 1, Duration::ZERO);
     // After its echo a connection is known to wait for the next message.
     client.connect(WARM)?;
     client.round()?;
@@ -194,7 +187,7 @@ pub(crate) fn connection_memory(runtime: &Runtime, connections: usize) -> Result
 /// tool it runs under) wrote to stderr.
 fn serve(command: Command, connections: usize, requests: u64) -> Result<String> {
     let server = Server::start(command)?;
-    let mut client = Client::new(server.address, MESSAGE);
+    let mut client = Client::new(server.address, MESSAGE, PAUSE);
     client.connect(connections)?;
     client.requests(requests)?;
     drop(client);
@@ -266,11 +259,7 @@ fn cpu_time(process: u32) -> Result<u64> {
     let mut sum = 0;
     for thread in fs::read_dir(Path::new("/proc").join(process.to_string()).join("task"))? {
         let times = fs::read_to_string(thread?.path().join("schedstat"))?;
-        sum += times
-            .split_whitespace()
-            .next()
-            .ok_or("no time")?
-            .parse::<u64>()?;
+        sum += times.split_whitespace().next().ok_or("no time")?.parse::<u64>()?;
     }
     Ok(sum)
 }
@@ -296,32 +285,31 @@ pub(crate) fn child(arguments: &[String]) -> Result<()> {
         .ok_or("no such runtime")?;
     let tasks: usize = tasks.parse()?;
     let rounds: usize = rounds.parse()?;
-    let mut announce = |address| println!("{address}");
+    let announce: Listening = Box::new(|address| println!("{address}"));
     match scenario.as_str() {
         "switch" => (runtime.switch)(tasks, rounds),
         "spawn-each" => (runtime.spawn_each)(rounds),
         "spawn-all" => (runtime.spawn_all)(tasks, rounds),
-        "sleep" => (runtime.sleep)(tasks, rounds, &delays(tasks)),
+        "sleep" => (runtime.sleep)(tasks, rounds, delays(tasks)),
         "timeout-ready" => (runtime.timeout_ready)(rounds),
         "timeout-yield" => (runtime.timeout_yield)(rounds),
         "cancel" => (runtime.cancel)(rounds),
-        "echo" => (runtime.echo)(tasks, &mut announce),
-        "echo-small" => (runtime.echo_small)(tasks, &mut announce),
+        "echo" => (runtime.echo)(tasks, announce),
+        "echo-small" => (runtime.echo_small)(tasks, announce),
         "sleeping" => {
             let mut before = None;
-            (runtime.sleeping)(tasks, &mut || {
-                let now =
-                    resident(std::process::id()).expect("the kernel tells the memory of a process");
-                match before {
-                    None => before = Some(now),
-                    Some(before) => {
-                        println!("{}", now - before);
-                        // Nobody waits for a million tasks to be taken down.
-                        let _ = std::io::stdout().flush();
-                        std::process::exit(0);
-                    }
-                }
-            });
+            let waiting = move || {
+                let now = resident(std::process::id()).expect("the kernel tells the memory");
+                let Some(before) = before else {
+                    before = Some(now);
+                    return;
+                };
+                println!("{}", now - before);
+                // Nobody waits for a million tasks to be taken down.
+                let _ = std::io::stdout().flush();
+                std::process::exit(0);
+            };
+            (runtime.sleeping)(tasks, Box::new(waiting));
         }
         other => return Err(format!("no scenario {other:?}").into()),
     }
