@@ -101,10 +101,7 @@ impl<'a> Pages<'a> {
         let mut sources = BTreeMap::new();
         for chapter in mdbook.book.chapters() {
             if let (Some(path), Some(source)) = (&chapter.path, &chapter.source_path) {
-                let page = path
-                    .with_extension("html")
-                    .to_string_lossy()
-                    .replace('\\', "/");
+                let page = path.with_extension("html").to_string_lossy().replace('\\', "/");
                 sources.insert(page, mdbook.source_dir().join(source));
             }
         }
@@ -123,11 +120,7 @@ impl<'a> Pages<'a> {
         let (of_pages, of_others): (Vec<Broken>, Vec<Broken>) = broken
             .into_iter()
             .partition(|broken| self.sources.contains_key(&broken.page));
-        let broken = if of_pages.is_empty() {
-            of_others
-        } else {
-            of_pages
-        };
+        let broken = if of_pages.is_empty() { of_others } else { of_pages };
         let problem = |broken: &Broken| {
             let message = format!("the link `{}`: {}", broken.link, broken.message);
             match self.sources.get(&broken.page) {

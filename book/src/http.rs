@@ -107,9 +107,7 @@ fn understand(head: &httparse::Request<'_, '_>) -> Result<Request, Status> {
     let target = origin_form(target).ok_or(Status::BadRequest)?;
     let (path, query) = target.split_at(target.find('?').unwrap_or(target.len()));
     let path = percent::decode(path).ok_or(Status::BadRequest)?;
-    let climbs = path
-        .split(['/', '\\'])
-        .any(|part| matches!(part, "." | ".."));
+    let climbs = path.split(['/', '\\']).any(|part| matches!(part, "." | ".."));
     if climbs || path.contains('\0') {
         return Err(Status::BadRequest);
     }
@@ -135,10 +133,7 @@ fn understand(head: &httparse::Request<'_, '_>) -> Result<Request, Status> {
 }
 
 /// The values of a header. Bytes that are not UTF-8 mean nothing to us.
-fn values<'a>(
-    head: &'a httparse::Request<'_, '_>,
-    name: &'static str,
-) -> impl Iterator<Item = Cow<'a, str>> {
+fn values<'a>(head: &'a httparse::Request<'_, '_>, name: &'static str) -> impl Iterator<Item = Cow<'a, str>> {
     let headers = head.headers.iter();
     headers
         .filter(move |header| header.name.eq_ignore_ascii_case(name))
@@ -308,14 +303,8 @@ mod tests {
                 b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc",
                 Status::MethodNotAllowed,
             ),
-            (
-                b"OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n",
-                Status::MethodNotAllowed,
-            ),
-            (
-                b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
-                Status::VersionNotSupported,
-            ),
+            (b"OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n", Status::MethodNotAllowed),
+            (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", Status::VersionNotSupported),
         ] {
             let shown = String::from_utf8_lossy(bytes);
             assert_eq!(receive(bytes), Received::Refused(status), "{shown}");
@@ -329,16 +318,10 @@ mod tests {
             format!("GET /{long}"),
             format!("GET /{long} HTTP/1.1\r\nHost: x\r\n\r\n"),
         ] {
-            assert_eq!(
-                receive(part.as_bytes()),
-                Received::Refused(Status::UriTooLong)
-            );
+            assert_eq!(receive(part.as_bytes()), Received::Refused(Status::UriTooLong));
         }
         let wide = format!("GET / HTTP/1.1\r\nHost: x\r\nA: {}", "a".repeat(HEAD_LIMIT));
-        assert_eq!(
-            receive(wide.as_bytes()),
-            Received::Refused(Status::HeadTooLarge)
-        );
+        assert_eq!(receive(wide.as_bytes()), Received::Refused(Status::HeadTooLarge));
         assert_eq!(
             receive(format!("{wide}\r\n\r\n").as_bytes()),
             Received::Refused(Status::HeadTooLarge)
@@ -347,10 +330,7 @@ mod tests {
             "GET / HTTP/1.1\r\nHost: x\r\n{}\r\n",
             "A: b\r\n".repeat(HEADER_LIMIT)
         );
-        assert_eq!(
-            receive(many.as_bytes()),
-            Received::Refused(Status::HeadTooLarge)
-        );
+        assert_eq!(receive(many.as_bytes()), Received::Refused(Status::HeadTooLarge));
     }
 
     #[test]
@@ -375,10 +355,7 @@ mod tests {
         for (head, expected) in [
             ("GET / HTTP/1.1\r\nHost: x\r\n", true),
             ("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n", false),
-            (
-                "GET / HTTP/1.1\r\nHost: x\r\nConnection: TE, Close\r\n",
-                false,
-            ),
+            ("GET / HTTP/1.1\r\nHost: x\r\nConnection: TE, Close\r\n", false),
             ("GET / HTTP/1.0\r\n", false),
             ("GET / HTTP/1.0\r\nConnection: Keep-Alive\r\n", true),
             ("GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n", true),
@@ -439,10 +416,7 @@ mod tests {
             keep_alive: true,
         };
         let site = site();
-        let (full, head) = (
-            answer(&site, &request(false)),
-            answer(&site, &request(true)),
-        );
+        let (full, head) = (answer(&site, &request(false)), answer(&site, &request(true)));
         assert_eq!(full.head, head.head);
         assert!(head.body.is_empty());
     }
@@ -451,9 +425,7 @@ mod tests {
     fn a_refusal_closes_and_says_what_is_allowed() {
         let refused = refusal(Status::MethodNotAllowed);
         assert!(
-            refused
-                .head
-                .starts_with("HTTP/1.1 405 Method Not Allowed\r\n"),
+            refused.head.starts_with("HTTP/1.1 405 Method Not Allowed\r\n"),
             "{}",
             refused.head
         );

@@ -6,6 +6,7 @@ pub mod listings;
 pub mod names;
 pub mod percent;
 pub mod problem;
+pub mod server;
 pub mod site;
 pub mod source;
 pub mod warnings;

@@ -43,11 +43,7 @@ pub fn check(site: &Path) -> Result<Vec<Broken>> {
         for link in &page.links {
             if let Err(message) = site.follow(name, page, link) {
                 let (page, link) = (name.clone(), link.target.clone());
-                broken.push(Broken {
-                    page,
-                    link,
-                    message,
-                });
+                broken.push(Broken { page, link, message });
             }
         }
     }
@@ -133,20 +129,14 @@ impl Site {
         }
         let mut file = parts.join("/");
         if file.is_empty() || path.ends_with('/') {
-            file = format!("{file}/index.html")
-                .trim_start_matches('/')
-                .to_owned();
+            file = format!("{file}/index.html").trim_start_matches('/').to_owned();
         }
         match self.files.contains(&file) {
             true => Ok(file),
             false => {
                 // No one means to link to what mdBook makes for itself.
                 let made = |file: &&str| ["toc.html", "print.html"].contains(file);
-                let files = self
-                    .files
-                    .iter()
-                    .map(String::as_str)
-                    .filter(|file| !made(file));
+                let files = self.files.iter().map(String::as_str).filter(|file| !made(file));
                 Err(format!("no file {file}{}", names::hint(&file, files)))
             }
         }
@@ -341,15 +331,9 @@ mod tests {
 
     #[test]
     fn a_base_moves_relative_links() {
-        let files = [
-            ("404.html", "<base href='/'><a href='a.html'>"),
-            ("a.html", ""),
-        ];
+        let files = [("404.html", "<base href='/'><a href='a.html'>"), ("a.html", "")];
         assert_eq!(problems(&files), [""; 0]);
-        let files = [
-            ("x/404.html", "<base href='/'><a href='a.html'>"),
-            ("a.html", ""),
-        ];
+        let files = [("x/404.html", "<base href='/'><a href='a.html'>"), ("a.html", "")];
         assert_eq!(problems(&files), [""; 0]);
     }
 }

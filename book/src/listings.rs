@@ -140,9 +140,7 @@ enum Directive<'a> {
 /// The directive that a line is, if it is one.
 fn directive_in(line: &str, inside_fence: bool) -> Result<Option<Directive<'_>>> {
     let alone = line.trim();
-    let body = alone
-        .strip_prefix("{{")
-        .and_then(|rest| rest.strip_suffix("}}"));
+    let body = alone.strip_prefix("{{").and_then(|rest| rest.strip_suffix("}}"));
     if let Some(body) = body.filter(|body| !body.contains("{{")) {
         let name = body.split_whitespace().next().unwrap_or_default();
         match (inside_fence, DIRECTIVES.contains(&name)) {
@@ -204,8 +202,7 @@ fn parse(body: &str) -> Result<Directive<'_>> {
 /// Splits at white space outside of angle brackets.
 fn words(text: &str) -> Vec<&str> {
     split(text, |rest| {
-        rest.starts_with(char::is_whitespace)
-            .then(|| char_length(rest))
+        rest.starts_with(char::is_whitespace).then(|| char_length(rest))
     })
 }
 
@@ -341,8 +338,8 @@ impl<'a> Sources<'a> {
         if let Some(krate) = self.crates.borrow().get(root) {
             return Ok(Rc::clone(krate));
         }
-        let krate = Crate::read(root)
-            .map_err(|error| anyhow!("{}", self.without_root(&format!("{error:#}"))))?;
+        let krate =
+            Crate::read(root).map_err(|error| anyhow!("{}", self.without_root(&format!("{error:#}"))))?;
         let krate = Rc::new(krate);
         self.crates
             .borrow_mut()
@@ -414,9 +411,7 @@ fn listing(class: &str, caption: Option<&str>, language: &str, text: &str) -> St
     let caption = caption.map(|caption| format!("<figcaption>{caption}</figcaption>\n"));
     let caption = caption.unwrap_or_default();
     // A blank line ends HTML: what follows it is Markdown again.
-    format!(
-        "<figure class=\"{class}\">\n{caption}\n{fence}{language}\n{text}\n{fence}\n\n</figure>\n"
-    )
+    format!("<figure class=\"{class}\">\n{caption}\n{fence}{language}\n{text}\n{fence}\n\n</figure>\n")
 }
 
 fn code(text: &str) -> String {
@@ -473,9 +468,7 @@ mod tests {
     /// A folder with a package `demo`, and the workspace it makes.
     fn demo() -> (tempfile::TempDir, Workspace) {
         let dir = tempfile::tempdir().expect("a temporary folder");
-        let long: String = (0..LONGEST)
-            .map(|n| format!("    let _ = {n};\n"))
-            .collect();
+        let long: String = (0..LONGEST).map(|n| format!("    let _ = {n};\n")).collect();
         let lib = format!(
             "/// Adds.\npub fn add(a: u32, b: u32) -> u32 {{\n    a + b\n}}\n\n\
              /// A point.\npub struct Point;\nimpl Clone for Point {{\n    \
@@ -503,12 +496,7 @@ mod tests {
     fn expanded(page: &str) -> Result<String, Vec<String>> {
         let (_dir, workspace) = demo();
         let mut problems = Vec::new();
-        let text = expand(
-            page,
-            "book/pages/p.md",
-            &Sources::new(&workspace),
-            &mut problems,
-        );
+        let text = expand(page, "book/pages/p.md", &Sources::new(&workspace), &mut problems);
         match problems.is_empty() {
             true => Ok(text),
             false => Err(problems.iter().map(Problem::to_string).collect()),
@@ -524,14 +512,8 @@ mod tests {
         for (line, expected) in [
             ("{{item a::b}}", items(&["a::b"], Show::Code)),
             ("  {{ item a::b docs }}  ", items(&["a::b"], Show::Docs)),
-            (
-                "{{items a::b a/c::d}}",
-                items(&["a::b", "a/c::d"], Show::Code),
-            ),
-            (
-                "{{items a::b c::d docs}}",
-                items(&["a::b", "c::d"], Show::Docs),
-            ),
+            ("{{items a::b a/c::d}}", items(&["a::b", "a/c::d"], Show::Code)),
+            ("{{items a::b c::d docs}}", items(&["a::b", "c::d"], Show::Docs)),
             (
                 "{{items a::<impl Fn() -> X for Y<Z>>::call b::c}}",
                 items(&["a::<impl Fn() -> X for Y<Z>>::call", "b::c"], Show::Code),
@@ -557,11 +539,7 @@ mod tests {
             assert_eq!(found, expected, "{line}");
         }
         for line in ["", "text", "`{{x}}`", "{{", "}}", "{{a}} and {{b}}"] {
-            assert_eq!(
-                directive_in(line, false).expect("no directive"),
-                None,
-                "{line}"
-            );
+            assert_eq!(directive_in(line, false).expect("no directive"), None, "{line}");
         }
     }
 
@@ -593,18 +571,13 @@ mod tests {
             <code>&lt;impl Clone for Point&gt;::clone</code>; \
             <code>examples/tour.rs</code>: <code>main</code></figcaption>\n";
         assert!(text.contains(caption), "{text}");
-        assert!(
-            text.contains("{\n    Point\n}\n\nfn main() {}\n```\n"),
-            "{text}"
-        );
+        assert!(text.contains("{\n    Point\n}\n\nfn main() {}\n```\n"), "{text}");
     }
 
     #[test]
     fn text_that_would_end_the_block_or_vanish_in_it_is_shown() {
         let text = expanded("{{item demo::TEXT}}").expect("found");
-        assert!(
-            text.contains("````rust,ignore\npub const TEXT: &str = \"\n## title\n```\n\";\n````\n")
-        );
+        assert!(text.contains("````rust,ignore\npub const TEXT: &str = \"\n## title\n```\n\";\n````\n"));
     }
 
     #[test]
@@ -631,10 +604,7 @@ mod tests {
     fn what_is_escaped_is_shown() {
         for (page, expected) in [
             ("\\{{item a::b}}", "{{item a::b}}\n"),
-            (
-                "Write `\\{{item a::b}}` here.",
-                "Write `{{item a::b}}` here.\n",
-            ),
+            ("Write `\\{{item a::b}}` here.", "Write `{{item a::b}}` here.\n"),
             (
                 "```\n\\{{file a b}}\n{{x}}\n```",
                 "```\n{{file a b}}\n{{x}}\n```\n",
@@ -652,10 +622,7 @@ mod tests {
     #[test]
     fn every_problem_is_told_with_its_line() {
         for (directive, message) in [
-            (
-                "{{item demo::ad}}",
-                "`demo`: no item `ad`; did you mean `add`?",
-            ),
+            ("{{item demo::ad}}", "`demo`: no item `ad`; did you mean `add`?"),
             (
                 "{{item demi::add}}",
                 "no package `demi` in the workspace; did you mean `demo`?",
@@ -676,10 +643,7 @@ mod tests {
                 "{{item demo::add x}}",
                 "expected `{{item PACKAGE::path::to::Item}}`, perhaps with `docs`",
             ),
-            (
-                "{{items}}",
-                "expected `{{items PACKAGE::a PACKAGE::b ...}}`",
-            ),
+            ("{{items}}", "expected `{{items PACKAGE::a PACKAGE::b ...}}`"),
             (
                 "{{itme demo::add}}",
                 "no directive `{{itme}}`; did you mean `item`?",

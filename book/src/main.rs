@@ -1,4 +1,4 @@
-//! `cargo run -p book -- build`: builds the book.
+//! `cargo run -p book`: builds the book and serves it on this machine.
 
 use std::env;
 use std::ffi::OsString;
@@ -8,17 +8,20 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
-use book::{builder, listings::Listings};
+use book::{builder, listings::Listings, server};
 use lexopt::{Arg, Parser, ValueExt};
 use mdbook_preprocessor::Preprocessor;
 
 const HELP: &str = "\
-Builds the book.
+Builds the book and serves it on this machine.
 
-Usage: cargo run -p book -- build         build
+Usage: cargo run -p book                  build, then serve
+       cargo run -p book -- build         only build
        cargo run -p book -- preprocess    cut listings for mdbook (it runs this by itself)
 
 Options:
+  --port N    serve on port N, or the next free one (3000); 0 for any
+  --open      open the book in the browser
   -h, --help  print this
 ";
 
@@ -41,6 +44,7 @@ Usage: cargo run -p book -- preprocess                      run by mdbook
 enum Job {
     Help(&'static str),
     Build,
+    Serve { port: u16, open: bool },
     Preprocess,
     Supports(String),
 }
@@ -48,12 +52,7 @@ enum Job {
 fn main() -> ExitCode {
     let job = match job(env::args_os().skip(1)) {
         Ok(job) => job,
-        Err(error) => {
-            return fail(
-                format_args!("{error}; see `cargo run -p book -- --help`"),
-                2,
-            );
-        }
+        Err(error) => return fail(format_args!("{error}; see `cargo run -p book -- --help`"), 2),
     };
     match run(job) {
         Ok(()) => ExitCode::SUCCESS,
@@ -71,18 +70,27 @@ fn job(arguments: impl Iterator<Item = OsString>) -> Result<Job, lexopt::Error> 
     let mut arguments = Parser::from_args(arguments);
     let mut command: Option<String> = None;
     let mut rest = Vec::new();
+    let mut port = None;
+    let mut open = false;
     let mut help = false;
     while let Some(argument) = arguments.next()? {
         match argument {
             Arg::Short('h') | Arg::Long("help") => help = true,
+            Arg::Long("port") => port = Some(arguments.value()?.parse()?),
+            Arg::Long("open") => open = true,
             Arg::Value(value) if command.is_none() => command = Some(value.string()?),
             Arg::Value(value) => rest.push(value.string()?),
             argument => return Err(argument.unexpected()),
         }
     }
+    let serving = port.is_some() || open;
     match (command.as_deref(), rest.as_slice()) {
         (None, []) if help => Ok(Job::Help(HELP)),
-        (None, []) => Err("no command".into()),
+        (None, []) => Ok(Job::Serve {
+            port: port.unwrap_or(server::PORT),
+            open,
+        }),
+        (Some("build" | "preprocess"), _) if serving => Err("--port and --open belong to serving".into()),
         (Some("build"), []) if help => Ok(Job::Help(HELP_BUILD)),
         (Some("build"), []) => Ok(Job::Build),
         (Some("preprocess"), _) if help => Ok(Job::Help(HELP_PREPROCESS)),
@@ -90,9 +98,7 @@ fn job(arguments: impl Iterator<Item = OsString>) -> Result<Job, lexopt::Error> 
         (Some("preprocess"), [supports, renderer]) if supports == "supports" => {
             Ok(Job::Supports(renderer.clone()))
         }
-        (Some("build" | "preprocess"), [first, ..]) => {
-            Err(format!("unexpected argument {first:?}").into())
-        }
+        (Some("build" | "preprocess"), [first, ..]) => Err(format!("unexpected argument {first:?}").into()),
         (Some(command), _) => Err(format!("no command {command:?}").into()),
         (None, [..]) => unreachable!("the first value is the command"),
     }
@@ -104,6 +110,16 @@ fn run(job: Job) -> Result<()> {
         Job::Build => {
             let site = builder::build(&book())?;
             print(format_args!("The book is in {}\n", site.display()))
+        }
+        Job::Serve { port, open } => {
+            let site = builder::build(&book())?;
+            server::run(&site, port, |address| {
+                print(format_args!("The book is at http://{address} (Ctrl-C ends)\n"))?;
+                if open {
+                    server::open_browser(address);
+                }
+                Ok(())
+            })
         }
         Job::Preprocess => {
             let (context, book) = mdbook_preprocessor::parse_input(io::stdin())?;
@@ -127,8 +143,7 @@ fn print(text: impl Display) -> Result<()> {
 
 /// The folder of the book: this package's, as cargo says when it runs us.
 fn book() -> PathBuf {
-    env::var_os("CARGO_MANIFEST_DIR")
-        .map_or_else(|| env!("CARGO_MANIFEST_DIR").into(), PathBuf::from)
+    env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| env!("CARGO_MANIFEST_DIR").into(), PathBuf::from)
 }
 
 #[cfg(test)]
@@ -141,8 +156,13 @@ mod tests {
 
     #[test]
     fn command_lines() {
+        let serve = |port, open| Job::Serve { port, open };
         for (line, expected) in [
+            ("", serve(3000, false)),
+            ("--port 80 --open", serve(80, true)),
+            ("--port=0", serve(0, false)),
             ("--help", Job::Help(HELP)),
+            ("-h --port 1", Job::Help(HELP)),
             ("build", Job::Build),
             ("build --help", Job::Help(HELP_BUILD)),
             ("preprocess", Job::Preprocess),
@@ -156,10 +176,14 @@ mod tests {
     #[test]
     fn bad_command_lines() {
         for (line, expected) in [
+            ("--port", "missing argument for option '--port'"),
+            ("--port many", "cannot parse argument \"many\""),
+            ("--port 70000", "cannot parse argument \"70000\""),
             ("--fast", "invalid option '--fast'"),
             ("-x", "invalid option '-x'"),
             ("bild", "no command \"bild\""),
             ("build x", "unexpected argument \"x\""),
+            ("build --port 1", "--port and --open belong to serving"),
             ("preprocess supports", "unexpected argument \"supports\""),
         ] {
             let error = parsed(line).expect_err(line);

@@ -57,8 +57,7 @@ impl Site {
             if kind.is_dir() {
                 self.load_folder(&path, &format!("{url}{name}/"))?;
             } else if kind.is_file() {
-                let content =
-                    fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+                let content = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
                 self.insert(&format!("{url}{name}"), content);
             }
         }
@@ -133,12 +132,7 @@ mod tests {
     #[test]
     fn files_and_folders_are_found_by_their_urls() {
         let mut site = Site::default();
-        for path in [
-            "/index.html",
-            "/a.css",
-            "/part/index.html",
-            "/pictures/x.svg",
-        ] {
+        for path in ["/index.html", "/a.css", "/part/index.html", "/pictures/x.svg"] {
             site.insert(path, path.as_bytes().to_vec());
         }
         for (path, expected) in [

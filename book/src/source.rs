@@ -92,9 +92,7 @@ impl Crate {
         let mut reader = Reader::default();
         let dir = parent(root);
         reader.file(root, "", &dir)?;
-        Ok(Crate {
-            items: reader.items,
-        })
+        Ok(Crate { items: reader.items })
     }
 
     /// Finds an item by its path within the crate and cuts it out.
@@ -140,10 +138,7 @@ impl Crate {
         let namesake = || paths().find(|path| last(path) == last(wanted));
         // The names compared have lost their spaces; the one suggested is as one would write it.
         let found = names::nearest(wanted, paths()).or_else(namesake);
-        let entry = self
-            .items
-            .iter()
-            .find(|e| Some(e.full[0].as_str()) == found);
+        let entry = self.items.iter().find(|e| Some(e.full[0].as_str()) == found);
         match entry {
             Some(entry) => format!("; did you mean `{}`?", entry.path()),
             None => String::new(),
@@ -267,12 +262,7 @@ impl Reader {
 
     fn impl_block(&mut self, item: &ItemImpl, place: Place<'_>) {
         let names = ImplNames::of(item, &place.file.text);
-        self.push(
-            place,
-            &[&names.plain, &names.with_generics],
-            &[&names.bare],
-            item,
-        );
+        self.push(place, &[&names.plain, &names.with_generics], &[&names.bare], item);
         for inner in &item.items {
             let name = match inner {
                 ImplItem::Const(inner) => &inner.ident,
@@ -285,19 +275,9 @@ impl Reader {
             let with_generics = format!("{}::{name}", names.with_generics);
             let bare = format!("{}::{name}", names.bare);
             if item.trait_.is_none() {
-                self.push(
-                    place,
-                    &[&of_type, &of_block, &with_generics],
-                    &[&bare],
-                    inner,
-                );
+                self.push(place, &[&of_type, &of_block, &with_generics], &[&bare], inner);
             } else {
-                self.push(
-                    place,
-                    &[&of_block, &with_generics],
-                    &[&of_type, &bare],
-                    inner,
-                );
+                self.push(place, &[&of_block, &with_generics], &[&of_type, &bare], inner);
             }
         }
     }
@@ -451,9 +431,7 @@ fn normal(path: &str) -> String {
 }
 
 fn line_start(text: &str, position: usize) -> usize {
-    text[..position]
-        .rfind('\n')
-        .map_or(0, |newline| newline + 1)
+    text[..position].rfind('\n').map_or(0, |newline| newline + 1)
 }
 
 /// Where the ordinary comment begins that ends directly above the line at `start`.
@@ -601,10 +579,7 @@ mod tests {
             ("Area::SIDES", "const SIDES: u32;"),
             ("Area::Unit", "type Unit;"),
             ("Area::twice", "fn twice(&self) -> u32 { 2 * self.area() }"),
-            (
-                "Square::new",
-                "fn new(side: u32) -> Self { Square { side } }",
-            ),
+            ("Square::new", "fn new(side: u32) -> Self { Square { side } }"),
             ("<impl Area for Square>::SIDES", "const SIDES: u32 = 4;"),
             ("inner::deep", "pub fn deep() {}"),
             ("inner::more::Deep::dig", "pub fn dig(&self) {}"),
@@ -645,10 +620,7 @@ mod tests {
     #[test]
     fn two_items_of_one_name_are_refused_with_both_places() {
         let message = miss(SHAPES, "<impl From for Square>");
-        assert!(
-            message.contains("`<impl From<u8> for Square>` ("),
-            "{message}"
-        );
+        assert!(message.contains("`<impl From<u8> for Square>` ("), "{message}");
         assert!(
             message.contains("lib.rs:13) or `<impl From<u16> for Square>` ("),
             "{message}"
@@ -723,10 +695,7 @@ mod kernel {
              /* why */\n    pub(crate) step: u32,\n}"
         );
         let krate = read(&[("lib.rs", DOCUMENTED)]).expect("read");
-        let all = krate
-            .cut("kernel::Counter", Show::Docs)
-            .expect("found")
-            .text;
+        let all = krate.cut("kernel::Counter", Show::Docs).expect("found").text;
         let start = "// Counts from here.\n/// A counter.\n///\n/// ```\n/// # let hidden = 1;\n";
         assert!(all.starts_with(start), "{all}");
         assert!(
@@ -743,9 +712,7 @@ mod kernel {
             "#[cfg(unix)] pub fn up(&mut self) {\n    // An ordinary comment.\n    let text = \"\n\
              /// not a comment\n\";\n    self.count += 1;\n} // the end"
         );
-        assert!(
-            cut(DOCUMENTED, "kernel::<impl Counter>").starts_with("impl Counter {\n\n    #[cfg")
-        );
+        assert!(cut(DOCUMENTED, "kernel::<impl Counter>").starts_with("impl Counter {\n\n    #[cfg"));
     }
 
     #[test]
@@ -777,11 +744,7 @@ mod kernel {
                 "plain/child.rs",
                 "pub fn child() {\n    let é = 1;\n}",
             ),
-            (
-                "folder::child::child",
-                "folder/child.rs",
-                "pub fn child() {}",
-            ),
+            ("folder::child::child", "folder/child.rs", "pub fn child() {}"),
             ("inline::leaf::leaf", "inline/leaf.rs", "pub fn leaf() {}"),
             ("inline::given::given", "inline/far.rs", "pub fn given() {}"),
             (

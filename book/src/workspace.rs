@@ -40,13 +40,7 @@ impl Workspace {
     pub fn load(inside: &Path) -> Result<Workspace> {
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let output = Command::new(cargo)
-            .args([
-                "metadata",
-                "--no-deps",
-                "--offline",
-                "--format-version",
-                "1",
-            ])
+            .args(["metadata", "--no-deps", "--offline", "--format-version", "1"])
             .current_dir(inside)
             .output()
             .context("cannot run `cargo metadata`")?;
@@ -62,8 +56,7 @@ impl Workspace {
 
     /// Reads what `cargo metadata` printed.
     fn from_metadata(json: &[u8]) -> Result<Workspace> {
-        let metadata: Value =
-            serde_json::from_slice(json).context("`cargo metadata` printed no JSON")?;
+        let metadata: Value = serde_json::from_slice(json).context("`cargo metadata` printed no JSON")?;
         read_metadata(&metadata).ok_or_else(|| anyhow!("`cargo metadata` printed unexpected JSON"))
     }
 
@@ -233,11 +226,7 @@ mod tests {
             ("tool", None, "/w/tool/src/main.rs"),
         ] {
             let file = workspace.package(package).and_then(|p| p.root_file(target));
-            assert_eq!(
-                file.expect("found"),
-                Path::new(expected),
-                "{package} {target:?}"
-            );
+            assert_eq!(file.expect("found"), Path::new(expected), "{package} {target:?}");
         }
     }
 

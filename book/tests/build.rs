@@ -30,26 +30,19 @@ fn a_book_is_built_with_its_listings() {
     let output = build(&fixture);
     assert!(output.status.success(), "{output:?}");
     assert!(output.stderr.is_empty(), "{output:?}");
-    assert!(
-        text(&output.stdout).starts_with("The book is in "),
-        "{output:?}"
-    );
+    assert!(text(&output.stdout).starts_with("The book is in "), "{output:?}");
 
     let page = fixture.read("target/book/one.html");
     assert!(page.contains("<figure class=\"listing\">"), "{page}");
-    assert!(
-        page.contains("<figcaption><code>demo/src/lib.rs</code>: <code>add</code></figcaption>")
-    );
-    let code = "<pre><code class=\"language-rust ignore\">pub fn add(a: u32, b: u32) -&gt; u32 {\n    a + b\n}";
+    assert!(page.contains("<figcaption><code>demo/src/lib.rs</code>: <code>add</code></figcaption>"));
+    let code =
+        "<pre><code class=\"language-rust ignore\">pub fn add(a: u32, b: u32) -&gt; u32 {\n    a + b\n}";
     assert!(page.contains(code), "{page}");
     assert!(
         page.contains("<code class=\"language-console\">$ cargo run -p demo\n1 &lt; 2"),
         "{page}"
     );
-    assert!(
-        page.contains("As <code>{{item a::b}}</code> does."),
-        "{page}"
-    );
+    assert!(page.contains("As <code>{{item a::b}}</code> does."), "{page}");
     assert!(!page.contains("Adds."), "{page}");
     // Nothing is left over beside it.
     let entries = fs::read_dir(fixture.0.path().join("target"))
@@ -65,10 +58,7 @@ fn what_is_missing_stops_the_build_with_file_and_line() {
         "book/pages/one.md",
         "# One\n\n## The sum\n\n{{item demo::ad}}\n{{file demo x.rs}}\n",
     );
-    fixture.write(
-        "book/pages/part/deep.md",
-        "# Deep\n{{transcript demo walk}}\n",
-    );
+    fixture.write("book/pages/part/deep.md", "# Deep\n{{transcript demo walk}}\n");
     let told = complaints(&fixture);
     assert_eq!(
         told[0],
@@ -87,10 +77,7 @@ fn what_is_missing_stops_the_build_with_file_and_line() {
 #[test]
 fn a_missing_page_is_told_with_its_line() {
     let fixture = Fixture::new();
-    fixture.write(
-        "book/pages/SUMMARY.md",
-        &format!("{SUMMARY}- [Two](two.md)\n"),
-    );
+    fixture.write("book/pages/SUMMARY.md", &format!("{SUMMARY}- [Two](two.md)\n"));
     assert_eq!(
         complaints(&fixture),
         ["book/pages/SUMMARY.md:7: no page `two.md`"]
@@ -160,19 +147,13 @@ fn the_preprocessor_speaks_mdbooks_protocol() {
             .spawn()
             .expect("the program runs");
         // A program that refuses its input may be gone before it has read all of it.
-        let _ = child
-            .stdin
-            .take()
-            .expect("piped")
-            .write_all(input.as_bytes());
+        let _ = child.stdin.take().expect("piped").write_all(input.as_bytes());
         child.wait_with_output().expect("it ends")
     };
     let output = run(&input.to_string());
     assert!(output.status.success(), "{output:?}");
     let book: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
-    let content = book["items"][0]["Chapter"]["content"]
-        .as_str()
-        .expect("text");
+    let content = book["items"][0]["Chapter"]["content"].as_str().expect("text");
     assert!(
         content.contains("pub fn add(a: u32, b: u32) -> u32 {"),
         "{content}"

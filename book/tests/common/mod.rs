@@ -11,8 +11,7 @@ use std::process::Command;
 pub struct Fixture(pub tempfile::TempDir);
 
 /// The table of contents of its book.
-pub const SUMMARY: &str =
-    "# Summary\n\n[Front](front.md)\n\n- [One](one.md)\n  - [Deep](part/deep.md)\n";
+pub const SUMMARY: &str = "# Summary\n\n[Front](front.md)\n\n- [One](one.md)\n  - [Deep](part/deep.md)\n";
 
 impl Fixture {
     /// Makes one.
