@@ -78,6 +78,10 @@ impl Scopes {
         self.slab.get(index as usize).filter(|s| s.serial == serial)
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.slab.len()
+    }
+
     pub(crate) fn open(&mut self, task: u32, parent: u32, kind: Kind, epoch: u64) -> u32 {
         self.count += 1;
         let next = match parent {

@@ -75,7 +75,6 @@ pub(crate) struct Timers {
 const CHILDREN: usize = 4;
 
 impl Timers {
-    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.heap.len()
     }

@@ -1,0 +1,112 @@
+//! What the tests of the semantics share: programs are run under many schedules, and nothing may be left behind.
+
+#![allow(dead_code, missing_docs, unreachable_pub)]
+
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use curio::{Clock, Kernel, Result, clock};
+
+/// How many schedules each program is run under.
+pub const SEEDS: u64 = 1_000;
+
+/// The clock that a program runs on: virtual seconds, or real milliseconds.
+#[derive(Clone, Copy)]
+pub struct World {
+    unit: Duration,
+    exact: bool,
+}
+
+impl World {
+    pub const VIRTUAL: World = World {
+        unit: Duration::from_secs(1),
+        exact: true,
+    };
+    pub const REAL: World = World {
+        unit: Duration::from_millis(4),
+        exact: false,
+    };
+
+    /// So many units of time.
+    pub fn t(self, units: u32) -> Duration {
+        self.unit * units
+    }
+
+    /// Asserts that so much time has passed. On the real clock it may have been more.
+    #[track_caller]
+    pub fn passed(self, since: Instant, units: u32) {
+        let passed = clock() - since;
+        if self.exact {
+            assert_eq!(passed, self.t(units));
+        } else {
+            assert!(passed >= self.t(units), "{passed:?} is too early");
+        }
+    }
+}
+
+/// Runs a program under a thousand shuffled schedules and in order on the virtual clock, and once on the real one.
+/// Nothing may be left in the kernel's tables afterwards.
+#[track_caller]
+pub fn everywhere(program: impl AsyncFn(World) -> Result<()>) {
+    virtually(&program);
+    let kernel = Kernel::new().unwrap();
+    check(&kernel, &program, World::REAL, "on the real clock");
+}
+
+/// The same on the virtual clock only.
+#[track_caller]
+pub fn virtually(program: impl AsyncFn(World) -> Result<()>) {
+    let _guard = Watchdog::start();
+    let kernel = Kernel::builder().clock(Clock::Virtual).build().unwrap();
+    check(&kernel, &program, World::VIRTUAL, "in order");
+    for seed in 0..SEEDS {
+        let kernel = Kernel::builder()
+            .clock(Clock::Virtual)
+            .seed(seed)
+            .build()
+            .unwrap();
+        check(&kernel, &program, World::VIRTUAL, &format!("with seed {seed}"));
+    }
+}
+
+#[track_caller]
+fn check(kernel: &Kernel, program: &impl AsyncFn(World) -> Result<()>, world: World, how: &str) {
+    struct Name<'a>(&'a str);
+    impl Drop for Name<'_> {
+        fn drop(&mut self) {
+            if std::thread::panicking() {
+                eprintln!("this was {}", self.0);
+            }
+        }
+    }
+    let _name = Name(how);
+    if let Err(error) = kernel.run(program(world)) {
+        panic!("{how}: {error:?}");
+    }
+    if let Err(error) = kernel.run_all() {
+        panic!("{how}: {error:?}");
+    }
+    assert_eq!(
+        format!("{kernel:?}"),
+        "Kernel { tasks: 0, waits: 0, scopes: 0, timers: 0, sockets: 0 }",
+        "{how}: something is left behind"
+    );
+}
+
+/// Ends the process if a test hangs.
+pub struct Watchdog(#[allow(dead_code)] mpsc::Sender<()>);
+
+impl Watchdog {
+    #[track_caller]
+    pub fn start() -> Watchdog {
+        let (alive, ended) = mpsc::channel();
+        let place = std::panic::Location::caller();
+        std::thread::spawn(move || {
+            if ended.recv_timeout(Duration::from_secs(120)) == Err(mpsc::RecvTimeoutError::Timeout) {
+                eprintln!("the test at {place} hangs");
+                std::process::exit(101);
+            }
+        });
+        Watchdog(alive)
+    }
+}
