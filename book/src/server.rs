@@ -166,25 +166,27 @@ async fn part(stream: &TcpStream, farewell: Duration) -> curio::Result<()> {
 /// Opens the book in the reader's browser, or says that it could not.
 pub fn open_browser(address: SocketAddr) {
     let url = format!("http://{address}");
-    let (program, arguments) = if cfg!(target_os = "macos") {
-        ("open", vec![url.as_str()])
+    let (program, arguments): (_, &[&str]) = if cfg!(target_os = "macos") {
+        ("open", &[])
     } else if cfg!(windows) {
         // The empty string is the window's title.
-        ("cmd", vec!["/c", "start", "", url.as_str()])
+        ("cmd", &["/c", "start", ""])
     } else {
-        ("xdg-open", vec![url.as_str()])
+        ("xdg-open", &[])
     };
     let mut command = Command::new(program);
     command
         .args(arguments)
+        .arg(&url)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null());
-    match command.spawn() {
-        // Someone must wait for it to end, and it may take its time.
-        Ok(mut browser) => drop(std::thread::spawn(move || browser.wait())),
+    // Whether it works is known only when it ends, and it may take its time.
+    std::thread::spawn(move || match command.status() {
+        Ok(status) if status.success() => {}
+        Ok(status) => eprintln!("Cannot open a browser ({program}: {status}); open {url} yourself"),
         Err(error) => eprintln!("Cannot open a browser ({program}: {error}); open {url} yourself"),
-    }
+    });
 }
 
 #[cfg(test)]
