@@ -286,7 +286,7 @@ fn ends_and_resets() {
                 if write {
                     stream.write_all(&data).await
                 } else {
-                    stream.read_exact(&mut vec![0; 100]).await
+                    stream.read_exact(&mut [0; 100]).await
                 }
             });
             curio::yield_now().await?;
