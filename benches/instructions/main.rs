@@ -153,20 +153,21 @@ fn parse(arguments: &[String]) -> Result<Option<Options>> {
 /// One number per runtime, in the order of [`RUNTIMES`]; `None` where nothing was measured.
 fn cells(row: &Row, tools: &Tools, options: &Options) -> Result<[Option<f64>; RUNTIMES.len()]> {
     let mut cells = [None; RUNTIMES.len()];
-    for (cell, runtime) in cells.iter_mut().zip(&RUNTIMES) {
-        // The time of an echo is relative to tokio's, which is therefore always measured.
-        let reference = matches!(row.measure, Measure::EchoTime(_)) && runtime.name == "tokio";
-        if options.runs(runtime) || reference {
-            *cell = measure(row, tools, runtime)?;
-        }
-    }
-    if matches!(row.measure, Measure::EchoTime(_)) {
+    if let Measure::EchoTime(requests) = &row.measure {
+        // Relative to tokio's, so all are measured whichever were asked for.
+        let times = measure::echo_times(&RUNTIMES, requests)?;
         let tokio = RUNTIMES
             .iter()
-            .position(|r| r.name == "tokio")
-            .and_then(|i| cells[i]);
-        for cell in &mut cells {
-            *cell = cell.zip(tokio).map(|(time, tokio)| time / tokio);
+            .position(|runtime| runtime.name == "tokio")
+            .ok_or("no tokio")?;
+        for (cell, time) in cells.iter_mut().zip(&times) {
+            *cell = Some(time / times[tokio]);
+        }
+        return Ok(cells);
+    }
+    for (cell, runtime) in cells.iter_mut().zip(&RUNTIMES) {
+        if options.runs(runtime) {
+            *cell = measure(row, tools, runtime)?;
         }
     }
     Ok(cells)
@@ -182,13 +183,14 @@ fn measure(row: &Row, tools: &Tools, runtime: &Runtime) -> Result<Option<f64>> {
             Some(tools.echo_instructions(runtime, requests)?)
         }
         Measure::EchoCalls(requests) if tools.strace => Some(measure::echo_calls(runtime, requests)?),
-        Measure::EchoTime(requests) => Some(measure::echo_time(runtime, requests)?),
         Measure::SleepingMemory(tasks) => Some(measure::sleeping_memory(runtime, *tasks)?),
         Measure::ConnectionMemory(connections) => Some(measure::connection_memory(runtime, *connections)?),
         Measure::Instructions(_)
         | Measure::Growth { .. }
         | Measure::EchoInstructions(_)
         | Measure::EchoCalls(_) => None,
+        // Of all runtimes at once: see `cells`.
+        Measure::EchoTime(_) => None,
     })
 }
 

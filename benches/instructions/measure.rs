@@ -135,25 +135,37 @@ pub(crate) fn echo_calls(runtime: &Runtime, requests: &Requests) -> Result<f64> 
     )
 }
 
-/// CPU nanoseconds of an echo server for one request: the median of several servers.
-pub(crate) fn echo_time(runtime: &Runtime, requests: &Requests) -> Result<f64> {
-    let mut times = Vec::new();
-    for _ in 0..5 {
-        let mut command = Command::new(std::env::current_exe()?);
-        command.args(child_arguments("echo", runtime, requests.connections, 1));
-        let server = Server::start(command)?;
-        let mut client = Client::new(server.address, MESSAGE, Duration::ZERO);
-        client.connect(requests.connections)?;
-        client.requests(requests.less)?;
-        let before = cpu_time(server.child.id())?;
-        let done = client.requests(requests.more - requests.less)?;
-        let after = cpu_time(server.child.id())?;
-        times.push((after - before) as f64 / done as f64);
-        drop(client);
-        server.finish()?;
+/// CPU nanoseconds of an echo server for one request, in the order of the
+/// runtimes: medians of several servers. They take turns, so that a machine that
+/// is busy for a while is busy for all.
+pub(crate) fn echo_times(runtimes: &[Runtime], requests: &Requests) -> Result<Vec<f64>> {
+    const TURNS: usize = 5;
+    let mut times = vec![Vec::with_capacity(TURNS); runtimes.len()];
+    for _ in 0..TURNS {
+        for (times, runtime) in times.iter_mut().zip(runtimes) {
+            times.push(echo_time(runtime, requests)?);
+        }
     }
-    times.sort_by(f64::total_cmp);
-    Ok(times[times.len() / 2])
+    let median = |mut times: Vec<f64>| {
+        times.sort_by(f64::total_cmp);
+        times[TURNS / 2]
+    };
+    Ok(times.into_iter().map(median).collect())
+}
+
+fn echo_time(runtime: &Runtime, requests: &Requests) -> Result<f64> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command.args(child_arguments("echo", runtime, requests.connections, 1));
+    let server = Server::start(command)?;
+    let mut client = Client::new(server.address, MESSAGE, Duration::ZERO);
+    client.connect(requests.connections)?;
+    client.requests(requests.less)?;
+    let before = cpu_time(server.child.id())?;
+    let done = client.requests(requests.more - requests.less)?;
+    let after = cpu_time(server.child.id())?;
+    drop(client);
+    server.finish()?;
+    Ok((after - before) as f64 / done as f64)
 }
 
 /// Bytes of one sleeping task.

@@ -67,11 +67,12 @@ pub(crate) struct Requests {
     pub(crate) more: u64,
 }
 
-/// The delays of the sleep scenarios: spread over one second that begins only
-/// when even under valgrind all `tasks` are asleep, so that the timer queue really holds all of them.
+/// The delays of the sleep scenarios. They begin only when even under valgrind all
+/// `tasks` are asleep, so that the timer queue really holds all of them, and are as dense
+/// for few tasks as for many (100,000 in a second), so that as many expire at a time.
 pub(crate) fn delays(tasks: usize) -> Range<Duration> {
-    let start = Duration::from_micros(40) * tasks as u32;
-    start..start + Duration::from_secs(1)
+    let start = Duration::from_micros(60) * tasks as u32;
+    start..start + Duration::from_micros(10) * tasks as u32
 }
 
 const fn difference(scenario: &'static str, less: (usize, usize), more: (usize, usize)) -> Difference {
