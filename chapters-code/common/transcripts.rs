@@ -45,10 +45,7 @@ fn check_one(path: &Path, name: &str, program: &Path) -> Result<(), String> {
 }
 
 /// The arguments and the expected output, or what is wrong with the file.
-pub(crate) fn parse<'a>(
-    transcript: &'a str,
-    name: &str,
-) -> Result<(Vec<&'a str>, &'a str), String> {
+pub(crate) fn parse<'a>(transcript: &'a str, name: &str) -> Result<(Vec<&'a str>, &'a str), String> {
     let prompt = format!("$ cargo run -p {name}");
     let (command, output) = transcript.split_once('\n').ok_or("there is no output")?;
     let rest = command
@@ -74,9 +71,8 @@ pub(crate) fn difference(expected: &str, actual: &str) -> Option<String> {
     for line in 2.. {
         let (old, new) = (expected.next(), actual.next());
         if old != new {
-            let quoted = |text: Option<&str>| {
-                text.map_or("(nothing)".to_string(), |text| format!("{text:?}"))
-            };
+            let quoted =
+                |text: Option<&str>| text.map_or("(nothing)".to_string(), |text| format!("{text:?}"));
             let (old, new) = (quoted(old), quoted(new));
             return Some(format!(
                 "line {line}\n  in the transcript: {old}\n  printed now:       {new}"

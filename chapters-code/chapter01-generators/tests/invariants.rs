@@ -34,22 +34,14 @@ fn a_generator_goes_on_where_it_stopped() {
     assert_eq!(all(Kid::new(3)), ["brick 1", "brick 2", "brick 3"]);
     assert_eq!(
         all(Countdown::new(2)),
-        [
-            "Shoes on, please!",
-            "T-minus 2",
-            "T-minus 1",
-            "We're leaving!"
-        ]
+        ["Shoes on, please!", "T-minus 2", "T-minus 1", "We're leaving!"]
     );
 }
 
 #[test]
 fn a_generator_with_nothing_to_do_still_ends() {
     assert!(all(Kid::new(0)).is_empty());
-    assert_eq!(
-        all(Countdown::new(0)),
-        ["Shoes on, please!", "We're leaving!"]
-    );
+    assert_eq!(all(Countdown::new(0)), ["Shoes on, please!", "We're leaving!"]);
 }
 
 #[test]

@@ -27,14 +27,8 @@ fn transcripts_are_what_the_programs_print() {
 fn a_malformed_transcript_is_refused() {
     let parse = |transcript| transcripts::parse(transcript, "chapter1");
     assert!(parse("$ cargo run -p chapter1").is_err(), "no output");
-    assert!(
-        parse("$ cargo run -p chapter2\nx\n").is_err(),
-        "another program"
-    );
-    assert!(
-        parse("$ cargo run -p chapter1 steps\nx\n").is_err(),
-        "no ' -- '"
-    );
+    assert!(parse("$ cargo run -p chapter2\nx\n").is_err(), "another program");
+    assert!(parse("$ cargo run -p chapter1 steps\nx\n").is_err(), "no ' -- '");
     assert!(
         parse("$ cargo run -p chapter1 -- steps\nx").is_err(),
         "the last line does not end"
@@ -90,9 +84,7 @@ fn the_page_names_tests_that_exist() {
     let (section, _) = section.split_once("## ").expect("the section after it");
     let named: Vec<&str> = section
         .split("`")
-        .filter(|text| {
-            text.contains('_') && text.chars().all(|c| c == '_' || c.is_ascii_lowercase())
-        })
+        .filter(|text| text.contains('_') && text.chars().all(|c| c == '_' || c.is_ascii_lowercase()))
         .collect();
     assert!(named.len() >= 6, "only {named:?}");
     for name in named {

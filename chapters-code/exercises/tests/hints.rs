@@ -15,17 +15,9 @@ fn the_pages_show_the_hints() {
         let stubs = fs::read_dir(package.join(folder)).expect("the folder of stubs");
         for stub in stubs {
             let stub = stub.expect("an entry of the folder").path();
-            let name = stub
-                .file_stem()
-                .expect("a file")
-                .to_string_lossy()
-                .into_owned();
-            let hints = package
-                .join("hints")
-                .join(folder)
-                .join(format!("{name}.md"));
-            let hints =
-                fs::read_to_string(&hints).unwrap_or_else(|_| panic!("no hints for {name}"));
+            let name = stub.file_stem().expect("a file").to_string_lossy().into_owned();
+            let hints = package.join("hints").join(folder).join(format!("{name}.md"));
+            let hints = fs::read_to_string(&hints).unwrap_or_else(|_| panic!("no hints for {name}"));
             assert_eq!(
                 hints.lines().count(),
                 3,
@@ -34,10 +26,7 @@ fn the_pages_show_the_hints() {
             for (line, number) in hints.lines().zip(1..) {
                 let text = line.strip_prefix(&format!("{number}. "));
                 let text = text.unwrap_or_else(|| panic!("hint {number} of {name} has no number"));
-                assert!(
-                    page.contains(text),
-                    "hint {number} of {name} is not in the page"
-                );
+                assert!(page.contains(text), "hint {number} of {name} is not in the page");
             }
         }
     }

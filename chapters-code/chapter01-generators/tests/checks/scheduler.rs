@@ -120,11 +120,7 @@ pub(crate) fn a_complete_task_never_runs_again(seed: Option<u64>) {
         0,
         "no task is left, but the queue is not empty"
     );
-    assert_eq!(
-        scheduler.run_once(),
-        None,
-        "no task is left, but somebody ran"
-    );
+    assert_eq!(scheduler.run_once(), None, "no task is left, but somebody ran");
 }
 
 pub(crate) fn every_task_reaches_its_end(seed: Option<u64>) {
@@ -147,11 +143,7 @@ pub(crate) fn no_schedule_changes_what_a_task_says(seed: Option<u64>) {
         "countdown {message}"
     );
     assert_eq!(steps_of("kid", &turns), alone(Kid::new(3)), "kid {message}");
-    assert_eq!(
-        steps_of("friend", &turns),
-        alone(Kid::new(2)),
-        "friend {message}"
-    );
+    assert_eq!(steps_of("friend", &turns), alone(Kid::new(2)), "friend {message}");
 }
 
 pub(crate) fn a_seed_is_a_schedule() {

@@ -65,11 +65,7 @@ fn it_takes_turns_with_others(seed: Option<u64>) {
             Step::Complete => None,
         })
         .collect();
-    assert_eq!(
-        lines,
-        expected(3),
-        "beside a kid, the parent says something else"
-    );
+    assert_eq!(lines, expected(3), "beside a kid, the parent says something else");
 }
 
 exercises::checks! {

@@ -140,16 +140,12 @@ impl Answer {
             }
             Caught(wanted, smell) => {
                 let mut outcomes = outcomes.filter(|(name, _)| *name == wanted);
-                let (name, message) = outcomes
-                    .next()
-                    .ok_or(format!("there is no check {wanted}"))?;
+                let (name, message) = outcomes.next().ok_or(format!("there is no check {wanted}"))?;
                 let message = message.ok_or(format!("{name} does not catch it"))?;
                 if message.contains(smell) {
                     return Ok(());
                 }
-                Err(format!(
-                    "{name} fails, but does not say '{smell}': {message}"
-                ))
+                Err(format!("{name} fails, but does not say '{smell}': {message}"))
             }
         }
     }
@@ -162,10 +158,7 @@ fn message_of_failure(check: &Check) -> Option<String> {
     let heard = Arc::clone(&message);
     panic::set_hook(Box::new(move |info| {
         let payload = info.payload();
-        let text = match (
-            payload.downcast_ref::<&str>(),
-            payload.downcast_ref::<String>(),
-        ) {
+        let text = match (payload.downcast_ref::<&str>(), payload.downcast_ref::<String>()) {
             (Some(text), _) => text.to_string(),
             (_, Some(text)) => text.clone(),
             _ => "a panic without a text".to_string(),
@@ -175,12 +168,7 @@ fn message_of_failure(check: &Check) -> Option<String> {
     let outcome = panic::catch_unwind(|| check.run());
     panic::set_hook(hook);
     outcome.err()?;
-    Some(
-        message
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone(),
-    )
+    Some(message.lock().unwrap_or_else(PoisonError::into_inner).clone())
 }
 
 /// The files of answers that the table does not have.
@@ -188,11 +176,7 @@ fn unlisted() -> Vec<String> {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut unlisted = Vec::new();
     for folder in ["ch01", "solutions/ch01", "wrong/ch01"] {
-        for entry in fs::read_dir(package.join(folder))
-            .into_iter()
-            .flatten()
-            .flatten()
-        {
+        for entry in fs::read_dir(package.join(folder)).into_iter().flatten().flatten() {
             let file = format!("{folder}/{}", entry.file_name().to_string_lossy());
             if ANSWERS.iter().all(|answer| answer.file != file) {
                 unlisted.push(file);
