@@ -327,3 +327,29 @@ pub(crate) fn child(arguments: &[String]) -> Result<()> {
     }
     Ok(())
 }
+
+/// Runs every scenario once with hardly any work and without tools: `cargo test
+/// --benches` finds out that they work, not what they cost.
+pub(crate) fn smoke() -> Result<()> {
+    const IN_PROCESS: [&str; 7] = [
+        "switch",
+        "spawn-each",
+        "spawn-all",
+        "sleep",
+        "timeout-ready",
+        "timeout-yield",
+        "cancel",
+    ];
+    for runtime in &RUNTIMES {
+        for scenario in IN_PROCESS {
+            child(&child_arguments(scenario, runtime, 3, 2)[1..])?;
+        }
+        for scenario in ["echo", "echo-small"] {
+            let mut command = Command::new(std::env::current_exe()?);
+            command.args(child_arguments(scenario, runtime, 2, 1));
+            serve(command, 2, 4)?;
+        }
+        sleeping_memory(runtime, 1000)?;
+    }
+    Ok(())
+}
