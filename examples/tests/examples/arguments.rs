@@ -1,0 +1,37 @@
+//! The command lines of the examples.
+
+use crate::child::{Running, example, is_enabled};
+
+/// Those that look at their arguments. `hello` and `readme` are as short as a program can be, and ignore them.
+fn programs() -> impl Iterator<Item = &'static str> {
+    ["kid", "kid_threads", "kid_tokio", "echo", "echo_server"]
+        .into_iter()
+        .filter(|name| is_enabled(name))
+}
+
+#[test]
+fn help_says_how_to_start_the_program() {
+    for name in programs() {
+        for argument in ["--help", "-h"] {
+            let finished = Running::start(example(name).arg(argument)).finish();
+            assert!(finished.status.success(), "{name} {argument}");
+            assert_eq!(finished.stderr, "", "{name} {argument}");
+            let usage = format!("\nUsage: cargo run --example {name}");
+            assert!(finished.stdout.contains(&usage), "{name}: {}", finished.stdout);
+        }
+    }
+}
+
+#[test]
+fn other_arguments_get_one_clear_line() {
+    for name in programs() {
+        for arguments in [&["--loud"][..], &["127.0.0.1:0", "twice"], &["two\nlines", ""]] {
+            let finished = Running::start(example(name).args(arguments)).finish();
+            assert_eq!(finished.status.code(), Some(2), "{name} {arguments:?}");
+            assert_eq!(finished.stdout, "", "{name} {arguments:?}");
+            let given = arguments.join(" ");
+            let expected = format!("{name}: does not understand {given:?}; try --help\n");
+            assert_eq!(finished.stderr, expected);
+        }
+    }
+}

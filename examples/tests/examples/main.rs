@@ -1,0 +1,9 @@
+//! The examples do what they say: their output, their command lines, and the servers with real clients.
+//!
+//! All in one test program, so that the rest does not wait for the programs that take 25 seconds.
+
+mod arguments;
+mod child;
+mod readme;
+mod servers;
+mod transcripts;

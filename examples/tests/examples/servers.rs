@@ -1,0 +1,202 @@
+//! The two echo servers, with real clients.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::child::{LIMIT, Running, example};
+
+const SERVERS: [&str; 2] = ["echo", "echo_server"];
+
+/// A server and its first client.
+fn start(server: &str) -> (Running, TcpStream) {
+    let mut running;
+    let client = loop {
+        let listens_at: SocketAddr;
+        (running, listens_at) = match server {
+            "echo" => {
+                let running = Running::start(example("echo").arg("127.0.0.1:0"));
+                let line = running.line();
+                let addr = line
+                    .strip_prefix("Server listening at ")
+                    .expect("the first line says where");
+                (running, addr.parse().expect("an address"))
+            }
+            // This one does not say where it listens, so it gets a port that was free a moment ago.
+            other => {
+                let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+                let addr = listener.local_addr().expect("it is bound");
+                drop(listener);
+                (Running::start(example(other).arg(addr.to_string())), addr)
+            }
+        };
+        if let Some(client) = connect(&mut running, listens_at) {
+            break client;
+        }
+    };
+    assert_eq!(running.line(), format!("Connection from {}", local_addr(&client)));
+    (running, client)
+}
+
+/// Connects as soon as the server listens. None if the server has ended: somebody else took its port.
+fn connect(server: &mut Running, addr: SocketAddr) -> Option<TcpStream> {
+    let deadline = Instant::now() + LIMIT;
+    loop {
+        match TcpStream::connect(addr) {
+            Ok(client) => {
+                client.set_read_timeout(Some(LIMIT)).expect("a limit");
+                client.set_write_timeout(Some(LIMIT)).expect("a limit");
+                return Some(client);
+            }
+            Err(error) => {
+                assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
+                assert!(Instant::now() < deadline, "the server does not listen");
+            }
+        }
+        if !server.is_alive() {
+            return None;
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+fn local_addr(client: &TcpStream) -> SocketAddr {
+    client.local_addr().expect("it is connected")
+}
+
+/// A further client of the server that this one is connected to.
+fn another(server: &mut Running, client: &TcpStream) -> TcpStream {
+    let client = connect(server, client.peer_addr().expect("it is connected")).expect("the server lives");
+    assert_eq!(server.line(), format!("Connection from {}", local_addr(&client)));
+    client
+}
+
+fn say(mut client: &TcpStream, text: &str) {
+    client.write_all(text.as_bytes()).expect("the server reads");
+    let mut answer = vec![0; text.len()];
+    client.read_exact(&mut answer).expect("the server answers");
+    assert_eq!(answer, text.as_bytes());
+}
+
+/// Says that nothing will follow, and expects the same from the server.
+fn leave(server: &Running, mut client: TcpStream) {
+    client.shutdown(Shutdown::Write).expect("it is connected");
+    let mut rest = Vec::new();
+    client.read_to_end(&mut rest).expect("the server closes, too");
+    assert_eq!(rest, b"");
+    assert_eq!(server.line(), "Connection closed");
+}
+
+#[test]
+fn every_client_hears_what_it_said() {
+    for name in SERVERS {
+        let (mut server, first) = start(name);
+        let second = another(&mut server, &first);
+        say(&second, "Is anyone there?\n");
+        say(&first, "Hello\n");
+        say(&second, &"longer than the buffer of the server\n".repeat(1000));
+        leave(&server, first);
+        say(&second, "Hello\n");
+        leave(&server, second);
+        assert!(server.is_alive());
+    }
+}
+
+#[test]
+fn a_client_that_resets_its_connection_harms_nobody() {
+    for name in SERVERS {
+        let (mut server, first) = start(name);
+        let mut second = another(&mut server, &first);
+        second.write_all(b"never read\n").expect("the server reads");
+        second.peek(&mut [0; 1]).expect("the answer is there");
+        // A system that still holds data for whoever closes a connection tells the peer so: by a reset.
+        drop(second);
+        let error = server.error();
+        assert!(
+            error.contains("echo_client") && error.contains("reset"),
+            "{error}"
+        );
+        say(&first, "Hello\n");
+        leave(&server, first);
+    }
+}
+
+#[test]
+fn netcat_is_a_client() {
+    let help = Command::new("nc").arg("-h").stdin(Stdio::null()).output();
+    let is_known = |output: &std::process::Output| {
+        let (out, err) = (
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr),
+        );
+        out.contains("OpenBSD") || err.contains("OpenBSD")
+    };
+    if !help.as_ref().is_ok_and(is_known) {
+        eprintln!("skipped: `nc` is not installed, or not the one of OpenBSD");
+        return;
+    }
+    for name in SERVERS {
+        let (server, first) = start(name);
+        let port = first.peer_addr().expect("it is connected").port();
+        // As a reader types it.
+        let script = format!("printf 'hi\\n' | nc -N 127.0.0.1 {port}");
+        let finished = Running::start(Command::new("sh").args(["-c", &script])).finish();
+        assert_eq!(finished.stdout, "hi\n");
+        assert!(finished.status.success(), "{}", finished.stderr);
+        assert!(server.line().starts_with("Connection from 127.0.0.1:"));
+        assert_eq!(server.line(), "Connection closed");
+    }
+}
+
+#[test]
+fn an_address_that_cannot_be_had_gets_one_clear_line() {
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let taken = taken
+        .local_addr()
+        .map(|addr| (taken, addr.to_string()))
+        .expect("it is bound");
+    for name in SERVERS {
+        for (addr, reason) in [
+            (taken.1.as_str(), "Address already in use"),
+            // Reserved for documentation: no machine has it.
+            ("192.0.2.1:25000", "Cannot assign requested address"),
+            ("nonsense", "\"nonsense\" is not an address"),
+            ("localhost:25000", "names are not looked up yet"),
+            ("127.0.0.1:65536", "is not an address"),
+            ("", "is not an address"),
+        ] {
+            let finished = Running::start(example(name).arg(addr)).finish();
+            assert_eq!(finished.status.code(), Some(1), "{name} {addr}");
+            assert_eq!(finished.stdout, "", "{name} {addr}");
+            let error = finished.stderr;
+            assert_eq!(error.matches('\n').count(), 1, "{error}");
+            assert!(
+                error.starts_with(&format!("Error: cannot serve at {addr}: ")),
+                "{error}"
+            );
+            // What the system says is worded by the system.
+            assert!(error.contains(reason) || !cfg!(target_os = "linux"), "{error}");
+        }
+    }
+}
+
+#[test]
+#[cfg(unix)]
+fn control_c_ends_a_server() {
+    use std::os::unix::process::ExitStatusExt;
+
+    const SIGINT: i32 = 2;
+    for name in SERVERS {
+        let (server, client) = start(name);
+        say(&client, "Hello\n");
+        let kill = Command::new("kill")
+            .args(["-INT", &server.id().to_string()])
+            .status();
+        assert!(kill.expect("`kill` is there").success());
+        assert_eq!(server.finish().status.signal(), Some(SIGINT), "{name}");
+        let end = (&client).read(&mut [0; 1]);
+        assert!(matches!(end, Ok(0) | Err(_)), "the client is still served");
+    }
+}
