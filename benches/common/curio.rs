@@ -1,6 +1,6 @@
 //! The scenarios on curio.
 
-use super::{ANY_PORT, BATCH, BUFFER, LONG, Listening, Runtime, Waiting, delay, poll_once, sum_below};
+use super::{ANY_PORT, BATCH, BUFFER, LONG, Listening, Runtime, SHORT, Waiting, delay, poll_once, sum_below};
 use curio::net::{TcpListener, TcpStream};
 use curio::{Error, Outcome, run, sleep, spawn, timeout_after, yield_now};
 use std::future::Future;
@@ -170,7 +170,7 @@ fn echo<const BUFFER: usize>(connections: usize, mut listening: Listening) {
     });
 }
 
-fn sleeping(tasks: usize, mut waiting: Waiting) {
+fn sleeping(tasks: usize, rounds: usize, mut waiting: Waiting) {
     static ASLEEP: AtomicUsize = AtomicUsize::new(0);
     block_on(async {
         waiting();
@@ -184,6 +184,9 @@ fn sleeping(tasks: usize, mut waiting: Waiting) {
             while (i + 1) % BATCH == 0 && ASLEEP.load(Ordering::Relaxed) <= i {
                 yield_now().await?;
             }
+        }
+        for _ in 0..rounds {
+            sleep(SHORT).await?;
         }
         waiting();
         Ok::<(), Error>(())

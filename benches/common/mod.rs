@@ -48,9 +48,10 @@ pub(crate) struct Runtime {
     pub(crate) echo: fn(usize, Listening),
     /// The same server with a buffer of one byte in each task, to see what a connection costs without it.
     pub(crate) echo_small: fn(usize, Listening),
-    /// `(tasks, waiting)`: detach tasks that sleep for hours.
-    /// `waiting` is called before the first and when all of them are asleep.
-    pub(crate) sleeping: fn(usize, Waiting),
+    /// `(tasks, rounds, waiting)`: detach tasks that sleep for hours, then sleep
+    /// shortly `rounds` times, which turns the loop of the runtime each time.
+    /// `waiting` is called before the first task and at the end.
+    pub(crate) sleeping: fn(usize, usize, Waiting),
 }
 
 /// Is told where an echo server listens.
@@ -64,6 +65,9 @@ pub(crate) const RUNTIMES: [Runtime; 3] = [curio::RUNTIME, tokio::RUNTIME, smol:
 
 /// Longer than any measurement: a sleep of this length never ends by itself.
 const LONG: Duration = Duration::from_secs(3600);
+
+/// Short enough to be over soon, long enough to have to be waited for.
+const SHORT: Duration = Duration::from_micros(50);
 
 /// The buffer of an echo task: more than a message, as a server would have it.
 const BUFFER: usize = 4096;

@@ -1,6 +1,6 @@
 //! The scenarios on smol: a `LocalExecutor`, run by the thread that also waits for I/O.
 
-use super::{ANY_PORT, BATCH, BUFFER, LONG, Listening, Runtime, Waiting, delay, poll_once, sum_below};
+use super::{ANY_PORT, BATCH, BUFFER, LONG, Listening, Runtime, SHORT, Waiting, delay, poll_once, sum_below};
 use smol::future::{or, yield_now};
 use smol::io::{AsyncReadExt, AsyncWriteExt};
 use smol::net::{TcpListener, TcpStream};
@@ -181,7 +181,7 @@ fn echo<const BUFFER: usize>(connections: usize, mut listening: Listening) {
     .expect("the server ends well");
 }
 
-fn sleeping(tasks: usize, mut waiting: Waiting) {
+fn sleeping(tasks: usize, rounds: usize, mut waiting: Waiting) {
     static ASLEEP: AtomicUsize = AtomicUsize::new(0);
     block_on(|executor| async move {
         waiting();
@@ -195,6 +195,9 @@ fn sleeping(tasks: usize, mut waiting: Waiting) {
             while (i + 1) % BATCH == 0 && ASLEEP.load(Ordering::Relaxed) <= i {
                 yield_now().await;
             }
+        }
+        for _ in 0..rounds {
+            Timer::after(SHORT).await;
         }
         waiting();
     });

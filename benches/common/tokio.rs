@@ -1,6 +1,6 @@
 //! The scenarios on tokio: one thread (`current_thread`), everything enabled that a server needs.
 
-use super::{ANY_PORT, BATCH, BUFFER, LONG, Listening, Runtime, Waiting, delay, poll_once, sum_below};
+use super::{ANY_PORT, BATCH, BUFFER, LONG, Listening, Runtime, SHORT, Waiting, delay, poll_once, sum_below};
 use std::future::Future;
 use std::hint::black_box;
 use std::io;
@@ -177,7 +177,7 @@ fn echo<const BUFFER: usize>(connections: usize, mut listening: Listening) {
     .expect("the server ends well");
 }
 
-fn sleeping(tasks: usize, mut waiting: Waiting) {
+fn sleeping(tasks: usize, rounds: usize, mut waiting: Waiting) {
     static ASLEEP: AtomicUsize = AtomicUsize::new(0);
     block_on(async move {
         waiting();
@@ -190,6 +190,9 @@ fn sleeping(tasks: usize, mut waiting: Waiting) {
             while (i + 1) % BATCH == 0 && ASLEEP.load(Ordering::Relaxed) <= i {
                 yield_now().await;
             }
+        }
+        for _ in 0..rounds {
+            sleep(SHORT).await;
         }
         waiting();
     });

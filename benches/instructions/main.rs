@@ -171,7 +171,9 @@ fn cells(row: &Row, tools: &Tools, options: &Options) -> Result<[Option<f64>; RU
         return Ok(cells);
     }
     for (cell, runtime) in cells.iter_mut().zip(&RUNTIMES) {
-        if options.runs(runtime) {
+        // How a runtime grows is compared with itself; others only for who asks.
+        let foreign = matches!(row.measure, Measure::Growth { .. }) && runtime.name != RUNTIMES[0].name;
+        if options.runs(runtime) && (!foreign || options.runtime.is_some()) {
             *cell = measure(row, tools, runtime)?;
         }
     }
@@ -181,7 +183,7 @@ fn cells(row: &Row, tools: &Tools, options: &Options) -> Result<[Option<f64>; RU
 fn measure(row: &Row, tools: &Tools, runtime: &Runtime) -> Result<Option<f64>> {
     Ok(match &row.measure {
         Measure::Instructions(difference) if tools.valgrind => Some(tools.instructions(runtime, difference)?),
-        Measure::Growth { small, large } if tools.valgrind && runtime.name == RUNTIMES[0].name => {
+        Measure::Growth { small, large } if tools.valgrind => {
             Some(tools.instructions(runtime, large)? / tools.instructions(runtime, small)?)
         }
         Measure::EchoInstructions(requests) if tools.valgrind => {

@@ -56,7 +56,12 @@ impl Tools {
 
     /// User instructions of one operation.
     pub(crate) fn instructions(&self, runtime: &Runtime, difference: &Difference) -> Result<f64> {
-        let Difference { scenario, less, more } = difference;
+        let Difference {
+            scenario,
+            less,
+            more,
+            operations,
+        } = difference;
         let count = |work: &Work| -> Result<u64> {
             let label = format!("{scenario}.{}.{}x{}", runtime.name, work.tasks, work.rounds);
             let mut command = self.callgrind(&label)?;
@@ -64,7 +69,7 @@ impl Tools {
             let output = command.stdout(Stdio::null()).output()?;
             collected(&label, output.status.success(), &output.stderr)
         };
-        per_operation(count(less)?, count(more)?, more.operations() - less.operations())
+        per_operation(count(less)?, count(more)?, *operations)
     }
 
     /// User instructions of an echo server for one request.
@@ -171,7 +176,7 @@ fn echo_time(runtime: &Runtime, requests: &Requests) -> Result<f64> {
 /// Bytes of one sleeping task.
 pub(crate) fn sleeping_memory(runtime: &Runtime, tasks: usize) -> Result<f64> {
     let mut command = Command::new(std::env::current_exe()?);
-    command.args(child_arguments("sleeping", runtime, tasks, 1));
+    command.args(child_arguments("sleeping", runtime, tasks, 0));
     let output = command.stderr(Stdio::inherit()).output()?;
     let bytes: u64 = String::from_utf8(output.stdout)?.trim().parse()?;
     Ok(bytes as f64 / tasks as f64)
@@ -321,7 +326,7 @@ pub(crate) fn child(arguments: &[String]) -> Result<()> {
                 let _ = std::io::stdout().flush();
                 std::process::exit(0);
             };
-            (runtime.sleeping)(tasks, Box::new(waiting));
+            (runtime.sleeping)(tasks, rounds, Box::new(waiting));
         }
         other => return Err(format!("no scenario {other:?}").into()),
     }

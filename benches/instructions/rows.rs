@@ -22,7 +22,8 @@ pub(crate) struct Row {
 pub(crate) enum Measure {
     /// User instructions of one operation.
     Instructions(Difference),
-    /// How many times the instructions of `small` one operation of `large` takes; curio alone.
+    /// How many times the instructions of `small` one operation of `large` takes. Of a runtime by
+    /// itself; the others are only asked when they are named.
     Growth { small: Difference, large: Difference },
     /// User instructions of an echo server for one request.
     EchoInstructions(Requests),
@@ -44,6 +45,8 @@ pub(crate) struct Difference {
     pub(crate) scenario: &'static str,
     pub(crate) less: Work,
     pub(crate) more: Work,
+    /// How many operations lie between the two.
+    pub(crate) operations: usize,
 }
 
 /// How much a scenario has to do.
@@ -51,12 +54,6 @@ pub(crate) struct Difference {
 pub(crate) struct Work {
     pub(crate) tasks: usize,
     pub(crate) rounds: usize,
-}
-
-impl Work {
-    pub(crate) fn operations(self) -> usize {
-        self.tasks * self.rounds
-    }
 }
 
 /// The same for a server: two numbers of requests over so many connections.
@@ -75,6 +72,7 @@ pub(crate) fn delays(tasks: usize) -> Range<Duration> {
     start..start + Duration::from_micros(10) * tasks as u32
 }
 
+/// A scenario in which each task does one operation per round.
 const fn difference(scenario: &'static str, less: (usize, usize), more: (usize, usize)) -> Difference {
     Difference {
         scenario,
@@ -86,6 +84,17 @@ const fn difference(scenario: &'static str, less: (usize, usize), more: (usize, 
             tasks: more.0,
             rounds: more.1,
         },
+        operations: more.0 * more.1 - less.0 * less.1,
+    }
+}
+
+/// Turns of the loop while so many tasks sleep.
+const fn turns(tasks: usize, rounds: usize) -> Difference {
+    Difference {
+        scenario: "sleeping",
+        less: Work { tasks, rounds: 0 },
+        more: Work { tasks, rounds },
+        operations: rounds,
     }
 }
 
@@ -233,6 +242,16 @@ pub(crate) const ROWS: &[Row] = &[
         Measure::Growth {
             small: difference("sleep", (1000, 1), (1000, 11)),
             large: difference("sleep", (1000, 1), (1_000_000, 1)),
+        },
+        1.3,
+        1.0,
+    ),
+    row(
+        "flat-turn",
+        "turn of the loop, 1,000,000 tasks asleep against 1,000",
+        Measure::Growth {
+            small: turns(1000, 1000),
+            large: turns(1_000_000, 100),
         },
         1.3,
         1.0,
