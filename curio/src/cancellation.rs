@@ -10,7 +10,7 @@ use pin_project_lite::pin_project;
 
 use crate::context::{self, Context};
 use crate::error::Result;
-use crate::key::{Key, NONE};
+use crate::key::Key;
 use crate::scopes::Kind;
 use crate::tables::Tables;
 use crate::traps::Waiting;
@@ -71,7 +71,7 @@ pub fn check_cancellation() -> Result<bool> {
         if tables.slot(task).hot == 0 {
             return Ok(false);
         }
-        let scope = context.open_scopes(&mut tables);
+        let scope = context.open_scopes(&mut tables, task);
         match tables.interruption(task, scope, None) {
             Some(error) => Err(error),
             None => Ok(tables.is_pending(task, scope)),
@@ -144,10 +144,10 @@ impl<F: Future> Future for Shield<F> {
     fn poll(self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<F::Output> {
         let this = self.project();
         context::with(|context| {
-            let Some(context) = context.filter(|c| c.task.get() != NONE) else {
+            let Some((context, task)) = context.and_then(|c| Some((c, c.task.get()?))) else {
                 return this.future.poll(cx);
             };
-            let inside = this.scope.enter(context);
+            let inside = this.scope.enter(context, task.index());
             let result = this.future.poll(cx);
             drop(inside);
             if result.is_ready() {
@@ -194,10 +194,9 @@ impl ShieldScope {
     }
 
     /// Makes the shield the current scope, until the result is dropped.
-    fn enter<'a>(&mut self, context: &'a Context) -> Inside<'a> {
+    fn enter<'a>(&mut self, context: &'a Context, task: u32) -> Inside<'a> {
         let mut tables = context.tables.borrow_mut();
-        let task = context.task.get();
-        let outer = context.open_scopes(&mut tables);
+        let outer = context.open_scopes(&mut tables, task);
         let known = self
             .find(context, &tables)
             .filter(|&i| tables.scopes.get(i).task == task);

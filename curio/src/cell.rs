@@ -36,42 +36,64 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use crate::error::{Result, TaskError};
-use crate::key::NONE;
 use crate::outcome::{Outcome, Value};
 
-const IDLE: u8 = 0;
-const BUSY: u8 = 1;
-const ENDING: u8 = 2;
-const DONE: u8 = 3;
-const TAKEN: u8 = 4;
+const IDLE: u64 = 0;
+const BUSY: u64 = 1;
+const ENDING: u64 = 2;
+const DONE: u64 = 3;
+const TAKEN: u64 = 4;
+const STATUS: u64 = 7;
+/// Somebody asked for the task's cancellation.
+const CANCELLED: u64 = 8;
+/// The rest of the word counts how often the task was run.
+const CYCLE: u64 = 16;
+
+/// What the kernel and the handle read of a task without knowing its types, in one word.
+pub(crate) struct Header(Cell<u64>);
+
+impl Header {
+    fn status(&self) -> u64 {
+        self.0.get() & STATUS
+    }
+
+    fn set_status(&self, status: u64) {
+        self.0.set(self.0.get() & !STATUS | status);
+    }
+
+    /// Whether the task has ended.
+    pub(crate) fn terminated(&self) -> bool {
+        self.status() >= DONE
+    }
+
+    /// Whether somebody asked for the task's cancellation.
+    pub(crate) fn cancelled(&self) -> bool {
+        self.0.get() & CANCELLED != 0
+    }
+
+    pub(crate) fn set_cancelled(&self) {
+        self.0.set(self.0.get() | CANCELLED);
+    }
+
+    /// How often the task was run.
+    pub(crate) fn cycles(&self) -> u64 {
+        self.0.get() / CYCLE
+    }
+
+    fn count_cycle(&self) {
+        self.0.set(self.0.get().wrapping_add(CYCLE));
+    }
+}
 
 /// Sets a status when it is dropped, so that an unwinding future leaves a true one behind.
 struct Leave<'a> {
-    status: &'a Cell<u8>,
-    next: u8,
+    header: &'a Header,
+    next: u64,
 }
 
 impl Drop for Leave<'_> {
     fn drop(&mut self) {
-        self.status.set(self.next);
-    }
-}
-
-/// What the kernel and the handle read of a task without knowing its types.
-pub(crate) struct Header {
-    /// How often the task was run.
-    pub(crate) cycles: Cell<u64>,
-    /// The list of operations that wait for the end of the task.
-    pub(crate) joiners: Cell<u32>,
-    status: Cell<u8>,
-    /// Somebody asked for the task's cancellation.
-    pub(crate) cancelled: Cell<bool>,
-}
-
-impl Header {
-    /// Whether the task has ended.
-    pub(crate) fn terminated(&self) -> bool {
-        self.status.get() >= DONE
+        self.header.set_status(self.next);
     }
 }
 
@@ -109,12 +131,7 @@ pub(crate) trait Joinable<T> {
 impl<F: Future<Output: Outcome>> TaskCell<F> {
     pub(crate) fn new(future: F) -> Rc<TaskCell<F>> {
         Rc::new(TaskCell {
-            header: Header {
-                cycles: Cell::new(0),
-                joiners: Cell::new(NONE),
-                status: Cell::new(IDLE),
-                cancelled: Cell::new(false),
-            },
+            header: Header(Cell::new(IDLE)),
             stage: UnsafeCell::new(Stage::Future(future)),
         })
     }
@@ -122,10 +139,10 @@ impl<F: Future<Output: Outcome>> TaskCell<F> {
     /// Puts the result into the stage, dropping in place what is there. The caller has set BUSY, so that the drop of the
     /// future, which is user code, cannot come back in here (C1).
     fn finish(&self, result: Result<Value<F>, TaskError>) {
-        debug_assert_eq!(self.header.status.get(), BUSY);
+        debug_assert_eq!(self.header.status(), BUSY);
         // Also when the drop of the future panics: the assignment writes the new value all the same.
         let _leave = Leave {
-            status: &self.header.status,
+            header: &self.header,
             next: DONE,
         };
         // SAFETY: by C1 nobody else touches the stage now. The assignment drops the future in place, so it does not move
@@ -141,15 +158,12 @@ impl<F: Future<Output: Outcome>> Runnable for TaskCell<F> {
 
     fn poll(&self, cx: &mut Context<'_>) -> Poll<Result<()>> {
         let header = &self.header;
-        if header.status.get() != IDLE {
+        if header.status() != IDLE {
             return Poll::Pending;
         }
-        header.status.set(BUSY);
-        header.cycles.set(header.cycles.get() + 1);
-        let mut leave = Leave {
-            status: &header.status,
-            next: ENDING,
-        };
+        header.set_status(BUSY);
+        header.count_cycle();
+        let mut leave = Leave { header, next: ENDING };
         // SAFETY: status was IDLE and is BUSY, so nobody else touches the stage (C1).
         let Stage::Future(future) = (unsafe { &mut *self.stage.get() }) else {
             return Poll::Pending;
@@ -171,8 +185,8 @@ impl<F: Future<Output: Outcome>> Runnable for TaskCell<F> {
     }
 
     fn fail(&self, error: TaskError) {
-        if let IDLE | ENDING = self.header.status.get() {
-            self.header.status.set(BUSY);
+        if let IDLE | ENDING = self.header.status() {
+            self.header.set_status(BUSY);
             self.finish(Err(error));
         }
     }
@@ -188,7 +202,7 @@ impl<F: Future<Output: Outcome>> Joinable<Value<F>> for TaskCell<F> {
     }
 
     fn take(&self) -> Option<Result<Value<F>, TaskError>> {
-        if self.header.status.get() != DONE {
+        if self.header.status() != DONE {
             return None;
         }
         // SAFETY: DONE means that no `poll` is under way, and nothing below runs user code (C1).
@@ -196,7 +210,7 @@ impl<F: Future<Output: Outcome>> Joinable<Value<F>> for TaskCell<F> {
         if let Stage::Result(Err(error)) = stage {
             return Some(Err(error.clone()));
         }
-        self.header.status.set(TAKEN);
+        self.header.set_status(TAKEN);
         match std::mem::replace(stage, Stage::Nothing) {
             Stage::Result(result) => Some(result),
             Stage::Future(_) | Stage::Nothing => None,
@@ -217,12 +231,7 @@ pub(crate) struct MainCell {
 impl MainCell {
     pub(crate) fn new(type_name: &'static str) -> Rc<MainCell> {
         Rc::new(MainCell {
-            header: Header {
-                cycles: Cell::new(0),
-                joiners: Cell::new(NONE),
-                status: Cell::new(IDLE),
-                cancelled: Cell::new(false),
-            },
+            header: Header(Cell::new(IDLE)),
             type_name,
         })
     }
@@ -235,12 +244,12 @@ impl Runnable for MainCell {
 
     /// The kernel polls the main future itself; this only keeps the count.
     fn poll(&self, _cx: &mut Context<'_>) -> Poll<Result<()>> {
-        self.header.cycles.set(self.header.cycles.get() + 1);
+        self.header.count_cycle();
         Poll::Pending
     }
 
     fn fail(&self, _error: TaskError) {
-        self.header.status.set(DONE);
+        self.header.set_status(DONE);
     }
 
     fn type_name(&self) -> &'static str {

@@ -5,7 +5,7 @@
 //!
 //! X1. `CURRENT` is either null or points to a `Context` that the `Running` guard, further down this very stack, keeps
 //!     alive.
-//! X2. `task` is the place of the task that is being polled, NONE between polls.
+//! X2. `task` is the key of the task that is being polled, none between polls; `hot` is the task's, see S3.
 //! X3. `scope` is the innermost open scope around the code that is being polled, and `unopened` the number of timeouts
 //!     inside it that have not waited yet and so have no scope.
 
@@ -57,17 +57,19 @@ pub(crate) struct Context {
     pub(crate) selector: RefCell<Selector>,
     pub(crate) remote: Arc<Remote>,
     /// X2.
-    pub(crate) task: Cell<u32>,
-    /// The key of that task, to recognise its waker by.
-    pub(crate) task_key: Cell<Option<Key>>,
+    pub(crate) task: Cell<Option<Key>>,
+    /// Whether the task has anything to look at its scopes for (S3).
+    pub(crate) hot: Cell<bool>,
     /// X3.
     pub(crate) scope: Cell<u32>,
     pub(crate) unopened: Cell<u32>,
     budget: Cell<u32>,
     pub(crate) clock: Clock,
-    /// The time in ticks (see [`ticks`]). On the real clock it is read when it is first needed in a run of a task,
-    /// and kept for the rest of that run; 0: not read yet.
+    origin: Instant,
+    /// The time in ticks (see [`ticks`]). It is read when it is first needed in a run of a task, and kept for the rest of
+    /// that run; 0: not read yet.
     now: Cell<u64>,
+    virtual_now: Cell<u64>,
     /// The code of a task that asked the program to end.
     pub(crate) exit: Cell<Option<i32>>,
     /// Tasks that are spawned now are cancelled at once.
@@ -85,13 +87,15 @@ impl Context {
             tables: RefCell::new(Tables::new(id, seed)),
             selector: RefCell::new(selector),
             remote,
-            task: Cell::new(NONE),
-            task_key: Cell::new(None),
+            task: Cell::new(None),
+            hot: Cell::new(false),
             scope: Cell::new(NONE),
             unopened: Cell::new(0),
             budget: Cell::new(BUDGET),
             clock,
-            now: Cell::new(ticks(Instant::now())),
+            origin: origin(),
+            now: Cell::new(0),
+            virtual_now: Cell::new(ticks(Instant::now())),
             exit: Cell::new(None),
             closing: Cell::new(false),
         }))
@@ -120,11 +124,11 @@ impl Context {
         let Some(index) = tables.find_task(task) else {
             return State::Terminated;
         };
-        if self.task.get() == index {
+        if self.task.get() == Some(task) {
             return State::Running;
         }
         match tables.waiting_for(index) {
-            _ if tables.tasks[index as usize].queued => State::Ready,
+            _ if tables.tasks[index as usize].is_queued() => State::Ready,
             Some(label) => State::Waiting(label),
             None => State::Waiting(Label::FOREIGN_WAIT),
         }
@@ -133,13 +137,25 @@ impl Context {
     // ---- The run of a task
 
     /// Everything that belongs to one run of one task starts afresh.
-    pub(crate) fn begin_run(&self, task: Key) {
-        self.task.set(task.index());
-        self.task_key.set(Some(task));
+    #[inline]
+    pub(crate) fn begin_run(&self, task: Key, hot: bool) {
+        self.task.set(Some(task));
+        self.hot.set(hot);
         self.scope.set(NONE);
         self.unopened.set(0);
         self.budget.set(BUDGET);
-        self.forget_time();
+        self.now.set(0);
+    }
+
+    /// Works on the tables in a way that may interrupt the running task itself.
+    pub(crate) fn interrupting<R>(&self, f: impl FnOnce(&mut Tables) -> R) -> R {
+        self.with_tables(|tables| {
+            let result = f(tables);
+            if let Some(task) = self.task.get() {
+                self.hot.set(tables.slot(task.index()).hot != 0);
+            }
+            result
+        })
     }
 
     /// Counts an operation that completes at once. False: the task has had its share, and must let others run.
@@ -152,9 +168,17 @@ impl Context {
 
     /// The scope in which an operation waits. Timeouts around it that had no scope so far get one now (S1).
     #[inline]
-    pub(crate) fn open_scopes(&self, tables: &mut Tables) -> u32 {
+    pub(crate) fn open_scopes(&self, tables: &mut Tables, task: u32) -> u32 {
+        if self.unopened.get() == 0 {
+            self.scope.get()
+        } else {
+            self.open_all(tables, task)
+        }
+    }
+
+    fn open_all(&self, tables: &mut Tables, task: u32) -> u32 {
         for _ in 0..self.unopened.replace(0) {
-            let scope = tables.open_scope(self.task.get(), self.scope.get(), Kind::Timeout);
+            let scope = tables.open_scope(task, self.scope.get(), Kind::Timeout);
             self.scope.set(scope);
         }
         self.scope.get()
@@ -162,11 +186,9 @@ impl Context {
 
     // ---- Time
 
-    /// On the real clock: the time is to be read again when it is needed.
+    /// The time is to be read again when it is needed.
     pub(crate) fn forget_time(&self) {
-        if self.clock == Clock::Real {
-            self.now.set(0);
-        }
+        self.now.set(0);
     }
 
     /// The time, as old as the present run of the task at most.
@@ -174,7 +196,10 @@ impl Context {
     pub(crate) fn now(&self) -> u64 {
         match self.now.get() {
             0 => {
-                let now = ticks(Instant::now());
+                let now = match self.clock {
+                    Clock::Real => ticks_since(self.origin, Instant::now()),
+                    Clock::Virtual => self.virtual_now.get(),
+                };
                 self.now.set(now);
                 now
             }
@@ -184,7 +209,7 @@ impl Context {
 
     /// The virtual clock jumps.
     pub(crate) fn set_time(&self, now: u64) {
-        debug_assert_eq!(self.clock, Clock::Virtual);
+        self.virtual_now.set(now);
         self.now.set(now);
     }
 
@@ -202,8 +227,12 @@ fn origin() -> Instant {
 
 /// An instant as a number: nanoseconds since the origin, at least 1. Instants that are too far away saturate.
 pub(crate) fn ticks(instant: Instant) -> u64 {
-    let since = instant.saturating_duration_since(origin());
-    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX).max(1)
+    ticks_since(origin(), instant)
+}
+
+#[inline]
+fn ticks_since(origin: Instant, instant: Instant) -> u64 {
+    nanos(instant.saturating_duration_since(origin)).max(1)
 }
 
 /// The same backwards.
@@ -213,8 +242,10 @@ pub(crate) fn instant(ticks: u64) -> Instant {
 }
 
 /// A duration in nanoseconds; huge ones saturate.
+#[inline]
 pub(crate) fn nanos(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+    let whole = duration.as_secs().saturating_mul(1_000_000_000);
+    whole.saturating_add(u64::from(duration.subsec_nanos()))
 }
 
 thread_local! {
@@ -237,7 +268,7 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        self.0.task.set(NONE);
+        self.0.task.set(None);
         CURRENT.set(std::ptr::null());
     }
 }
@@ -256,8 +287,11 @@ pub(crate) fn with<R>(f: impl FnOnce(Option<&Context>) -> R) -> R {
 #[inline]
 pub(crate) fn with_task<R>(f: impl FnOnce(&Context, u32) -> Result<R>) -> Result<R> {
     with(|context| match context {
-        Some(context) if context.task.get() != NONE => f(context, context.task.get()),
-        _ => Err(Error::NoKernel),
+        Some(context) => match context.task.get() {
+            Some(task) => f(context, task.index()),
+            None => Err(Error::NoKernel),
+        },
+        None => Err(Error::NoKernel),
     })
 }
 
@@ -284,7 +318,7 @@ pub(crate) fn escaped(task: Key) {
         if let Some(context) = context.filter(|c| c.id == task.kernel()) {
             let mut tables = context.tables.borrow_mut();
             if let Some(index) = tables.find_task(task) {
-                tables.slot(index).escaped = true;
+                tables.slot(index).escape();
             }
         }
     });

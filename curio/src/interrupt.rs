@@ -16,12 +16,14 @@
 //!     operation: it drops its future and resolves to the error. Not while a shield is open below; not while the task was
 //!     woken in that very poll, because then its future has only yielded (64 times at most).
 
+use std::task::Waker;
+
 use crate::error::{Error, Progress};
 use crate::key::NONE;
 use crate::scopes::{Kind, Scope};
 use crate::tables::Tables;
 use crate::timers::Target;
-use crate::waits::{Armed, Wait};
+use crate::waits::Armed;
 
 /// How often a boundary lets a future go on that only yields.
 const MAX_ROUNDS: u8 = 64;
@@ -30,7 +32,7 @@ const MAX_ROUNDS: u8 = 64;
 #[derive(Default)]
 pub(crate) struct Closed {
     pub(crate) delivered: bool,
-    passed: Option<(u32, u32)>,
+    pub(crate) passed: Option<(u32, u32)>,
 }
 
 impl Tables {
@@ -66,12 +68,13 @@ impl Tables {
     }
 
     /// Arms the timer of a timeout that has just begun to wait.
-    pub(crate) fn arm_timeout(&mut self, scope: u32, deadline: u64, now: u64) {
+    pub(crate) fn arm_timeout(&mut self, index: u32, deadline: u64, now: u64) {
+        let scope = self.scopes.get_mut(index);
+        scope.armed = true;
         if deadline <= now {
-            self.interrupt(scope);
-        } else {
-            let timer = self.timers.insert(deadline, Target::Scope(scope));
-            self.scopes.get_mut(scope).timer = Some(timer);
+            self.interrupt(index);
+        } else if deadline != u64::MAX && !scope.disarmed {
+            scope.timer = Some(self.timers.insert(deadline, Target::Scope(index)));
         }
     }
 
@@ -109,7 +112,7 @@ impl Tables {
         let root = self.root(task);
         let scope = self.scopes.get(root);
         if !scope.due && scope.delivered == 0 {
-            self.slot(task).cell.header().cancelled.set(true);
+            self.slot(task).cell.header().set_cancelled();
             self.interrupt(root);
         }
     }
@@ -195,7 +198,7 @@ impl Tables {
     }
 
     /// What an operation below `scope` that cannot complete must resolve to, if anything.
-    #[inline]
+    #[cold]
     pub(crate) fn interruption(&mut self, task: u32, scope: u32, started: Option<u64>) -> Option<Error> {
         if self.slot(task).hot == 0 {
             return None;
@@ -277,17 +280,20 @@ impl Tables {
         }
     }
 
-    /// Ends the wait of an operation that has completed (D4). What is left of the node is to be dropped outside.
+    /// Ends the wait of an operation that has completed (D4). What comes back is to be dropped outside.
     #[inline]
-    pub(crate) fn complete_wait(&mut self, index: u32) -> Wait {
-        let wait = self.end_wait(index);
-        if self.slot(wait.task).hot != 0 {
-            self.owe(wait.task, wait.scope, wait.started);
+    pub(crate) fn complete_wait(&mut self, index: u32) -> Option<Box<Waker>> {
+        let wait = self.waits.get(index);
+        let task = wait.task;
+        if self.tasks[task as usize].hot != 0 {
+            let (scope, started) = (wait.scope, wait.started);
+            self.owe(task, scope, started);
         }
-        wait
+        self.end_wait(index)
     }
 
     /// Notes what an operation or a shield owes that began at `since` and is over now (D4).
+    #[cold]
     pub(crate) fn owe(&mut self, task: u32, scope: u32, since: u64) {
         let mut owed = None;
         let mut at = match scope {
@@ -354,7 +360,7 @@ impl Tables {
 
     /// Whether the boundary has looked on long enough: its future really waits, or has yielded too often.
     fn has_waited(&mut self, task: u32, boundary: u32) -> bool {
-        let queued = self.slot(task).queued;
+        let queued = self.slot(task).is_queued();
         let scope = self.scopes.get_mut(boundary);
         let act = !queued || scope.rounds >= MAX_ROUNDS;
         scope.rounds = if act { 0 } else { scope.rounds + 1 };

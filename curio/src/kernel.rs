@@ -19,7 +19,7 @@ use std::time::Duration;
 use crate::cell::{MainCell, Runnable};
 use crate::context::{self, Clock, Context, Running};
 use crate::error::{Deadlock, Error, Result, TaskError, show_duration};
-use crate::key::{self, Key, NONE};
+use crate::key::{self, Key};
 use crate::outcome::{Outcome, Value};
 use crate::tables::Tables;
 use crate::task::{Task, drop_task, spawn_in};
@@ -417,9 +417,9 @@ impl Kernel {
         let context = &*self.context;
         for _ in 0..count {
             let mut tables = context.tables.borrow_mut();
-            let Some(index) = tables.next_ready() else { break };
-            let slot = tables.slot(index);
-            slot.queued = false;
+            let Some((index, slot)) = tables.next_ready() else {
+                break;
+            };
             let (cell, hot) = (slot.cell.clone(), slot.hot != 0);
             let key = Key::new(context.id, key::serial(slot.id), index);
             if hot {
@@ -427,14 +427,13 @@ impl Kernel {
                 tables.debts.clear();
             }
             drop(tables);
-            context.begin_run(key);
+            context.begin_run(key, hot);
             self.run_task(key, cell, hot, main);
             if main.done {
                 break;
             }
         }
-        context.task.set(NONE);
-        context.task_key.set(None);
+        context.task.set(None);
     }
 
     /// Runs a task once. No borrow is held meanwhile (I2).

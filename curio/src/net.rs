@@ -22,7 +22,7 @@ use crate::context;
 use crate::error::{Error, Result};
 use crate::key::Key;
 use crate::readiness::{self, Direction};
-use crate::traps::{self, Waiting};
+use crate::traps::Waiting;
 
 pub use crate::addr::ToAddrs;
 
@@ -56,7 +56,8 @@ impl<S: mio::event::Source> Registered<S> {
         }
     }
 
-    /// Tries a system call, and waits if it would block. `call` tells besides its result whether the socket is exhausted.
+    /// Tries a system call, and waits if it would block; see [`Waiting::poll_io`].
+    #[inline]
     fn poll_io<R>(
         &self,
         direction: Direction,
@@ -65,38 +66,13 @@ impl<S: mio::event::Source> Registered<S> {
         place: &'static Location<'static>,
         mut call: impl FnMut(&S) -> io::Result<(R, bool)>,
     ) -> Poll<Result<R>> {
-        ready!(traps::poll_budget(cx));
-        let result = loop {
-            match waiting.may_try(self.source, direction) {
-                Ok(true) => {}
-                Ok(false) => break waiting.wait_ready(self.source, direction, cx, place),
-                Err(error) => break Err(error),
+        waiting.poll_io(self.source, direction, cx, place, || {
+            match &*self.socket.borrow() {
+                Some(socket) => call(socket),
+                // It was closed; the kernel knows that first.
+                None => Err(io::ErrorKind::NotConnected.into()),
             }
-            let socket = self.socket.borrow();
-            let Some(socket) = &*socket else {
-                break Err(Error::Closed);
-            };
-            match call(socket) {
-                Ok((value, exhausted)) => {
-                    waiting.complete_io(self.source, direction, exhausted);
-                    return Poll::Ready(Ok(value));
-                }
-                Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
-                    traps::exhausted(self.source, direction);
-                }
-                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-                Err(e) => break Err(Error::Io(e)),
-            }
-        };
-        match result {
-            Ok(()) => Poll::Pending,
-            Err(error) => {
-                if !error.is_cancellation() {
-                    waiting.complete();
-                }
-                Poll::Ready(Err(error))
-            }
-        }
+        })
     }
 
     /// Closes the socket and wakes those who wait for it.
@@ -489,6 +465,7 @@ impl TcpStream {
         self.io.close();
     }
 
+    #[inline]
     fn poll_read(
         &self,
         buf: &mut [u8],
@@ -503,6 +480,7 @@ impl TcpStream {
             })
     }
 
+    #[inline]
     fn poll_write(
         &self,
         buf: &[u8],

@@ -27,6 +27,8 @@ pub(crate) struct Scope {
     pub(crate) kind: Kind,
     /// An interruption was asked for and nobody has taken it yet.
     pub(crate) due: bool,
+    /// The deadline is known.
+    pub(crate) armed: bool,
     /// A delivery further out has unwound through here: the deadline no longer counts.
     pub(crate) disarmed: bool,
     /// How many runs in a row the boundary has only looked on while its future yielded.
@@ -91,6 +93,7 @@ impl Scopes {
         let index = self.slab.insert(Scope {
             kind,
             due: false,
+            armed: false,
             disarmed: false,
             rounds: 0,
             task,

@@ -37,13 +37,35 @@ pub(crate) struct Slot {
     pub(crate) first_wait: u32,
     /// The task scope, once it is needed.
     pub(crate) root: u32,
+    /// The operations that wait for the end of the task, newest first.
+    pub(crate) first_joiner: u32,
     /// How many scopes are due or delivered (S3).
     pub(crate) hot: u16,
-    pub(crate) queued: bool,
-    pub(crate) daemon: bool,
-    pub(crate) named: bool,
-    /// Somebody who is not of this library has cloned the task's waker: it may be woken from anywhere.
-    pub(crate) escaped: bool,
+    flags: u8,
+}
+
+/// The task is in the ready queue (I1).
+const QUEUED: u8 = 1;
+/// Nobody waits for it.
+const DAEMON: u8 = 2;
+/// `names` has a name for it.
+const NAMED: u8 = 4;
+/// Somebody who is not of this library has cloned the task's waker: it may be woken from anywhere.
+const ESCAPED: u8 = 8;
+
+impl Slot {
+    fn has(&self, flag: u8) -> bool {
+        self.flags & flag != 0
+    }
+
+    pub(crate) fn is_queued(&self) -> bool {
+        self.has(QUEUED)
+    }
+
+    /// The waker of the task has left the library.
+    pub(crate) fn escape(&mut self) {
+        self.flags |= ESCAPED;
+    }
 }
 
 pub(crate) struct Tables {
@@ -117,11 +139,9 @@ impl Tables {
             spawned,
             first_wait: NONE,
             root: NONE,
+            first_joiner: NONE,
             hot: 0,
-            queued: true,
-            daemon,
-            named,
-            escaped: false,
+            flags: QUEUED | if daemon { DAEMON } else { 0 } | if named { NAMED } else { 0 },
         }) as u32;
         self.ready.push_back(index);
         (Key::new(self.kernel, key::serial(id), index), id)
@@ -144,7 +164,7 @@ impl Tables {
     }
 
     pub(crate) fn name(&self, slot: &Slot) -> Cow<'static, str> {
-        match self.names.get(&slot.id).filter(|_| slot.named) {
+        match self.names.get(&slot.id).filter(|_| slot.has(NAMED)) {
             Some(name) => Cow::Owned(name.to_string()),
             None => Cow::Borrowed(short_name(slot.cell.type_name())),
         }
@@ -162,19 +182,66 @@ impl Tables {
             self.remove_scopes(root);
         }
         let slot = self.tasks.remove(task as usize);
-        if slot.queued {
+        if slot.has(QUEUED) {
             self.ready.retain(|&t| t != task);
         }
-        if slot.named {
+        if slot.has(NAMED) {
             self.names.remove(&slot.id);
         }
-        self.workers -= usize::from(!slot.daemon);
-        let joiners = slot.cell.header().joiners.replace(NONE);
-        if joiners != NONE {
-            self.notify_all(joiners);
-            self.waits.remove_list(joiners);
+        self.workers -= usize::from(!slot.has(DAEMON));
+        if slot.first_joiner != NONE {
+            self.notify_joiners(slot.first_joiner);
         }
         slot
+    }
+
+    /// Wakes those who wait for the end of a task, in the order in which they came: the list is newest first.
+    fn notify_joiners(&mut self, first: u32) {
+        let mut last = first;
+        while let Armed::Join { next, .. } = self.waits.get(last).armed
+            && next != NONE
+        {
+            last = next;
+        }
+        let mut at = last;
+        while at != NONE {
+            let wait = self.waits.get_mut(at);
+            let Armed::Join { prev, .. } = wait.armed else {
+                break;
+            };
+            wait.armed = Armed::Nothing;
+            wait.notified = true;
+            self.wake(at);
+            at = prev;
+        }
+    }
+
+    /// Puts the operation among those who wait for the end of a task.
+    pub(crate) fn arm_join(&mut self, index: u32, task: u32) {
+        let next = std::mem::replace(&mut self.slot(task).first_joiner, index);
+        self.waits.get_mut(index).armed = Armed::Join {
+            task,
+            next,
+            prev: NONE,
+        };
+        if next != NONE
+            && let Armed::Join { prev, .. } = &mut self.waits.get_mut(next).armed
+        {
+            *prev = index;
+        }
+    }
+
+    fn disarm_join(&mut self, task: u32, next: u32, prev: u32) {
+        if prev == NONE {
+            self.slot(task).first_joiner = next;
+        } else if let Armed::Join { next: n, .. } = &mut self.waits.get_mut(prev).armed {
+            *n = next;
+        }
+        if next != NONE
+            && let Armed::Join { prev: p, .. } = &mut self.waits.get_mut(next).armed
+        {
+            *p = prev;
+        }
     }
 
     fn remove_scopes(&mut self, top: u32) {
@@ -203,72 +270,105 @@ impl Tables {
         self.sources
             .iter()
             .any(|(_, s)| s.reader != NONE || s.writer != NONE)
-            || self.tasks.iter().any(|(_, slot)| slot.escaped)
+            || self.tasks.iter().any(|(_, slot)| slot.has(ESCAPED))
     }
 
     // ---- The ready queue
 
     /// Puts the task at the end of the ready queue, unless it is there (I1).
+    #[inline]
     pub(crate) fn schedule(&mut self, task: u32) {
         if let Some(slot) = self.tasks.get_mut(task as usize)
-            && !slot.queued
+            && !slot.has(QUEUED)
         {
-            slot.queued = true;
+            slot.flags |= QUEUED;
             self.ready.push_back(task);
         }
     }
 
-    /// The task that runs next.
-    pub(crate) fn next_ready(&mut self) -> Option<u32> {
+    /// Takes the task that runs next off the ready queue.
+    #[inline]
+    pub(crate) fn next_ready(&mut self) -> Option<(u32, &mut Slot)> {
         if let Some(random) = &mut self.shuffle
             && self.ready.len() > 1
         {
             let chosen = random.below(self.ready.len());
             self.ready.swap(0, chosen);
         }
-        self.ready.pop_front()
+        let task = self.ready.pop_front()?;
+        let slot = &mut self.tasks[task as usize];
+        slot.flags &= !QUEUED;
+        Some((task, slot))
     }
 
     // ---- Waits
 
     /// Makes the node of an operation that begins to wait below `scope` (NONE: directly below the task).
-    pub(crate) fn begin_wait(&mut self, wait: Wait) -> u32 {
-        let (task, scope) = (wait.task, wait.scope);
+    #[inline]
+    pub(crate) fn begin_wait(
+        &mut self,
+        task: u32,
+        scope: u32,
+        label: Label,
+        place: &'static Location<'static>,
+    ) -> u32 {
         let head = match scope {
             NONE => &mut self.tasks[task as usize].first_wait,
             scope => &mut self.scopes.get_mut(scope).first_wait,
+        };
+        let wait = Wait {
+            foreign: None,
+            place,
+            label,
+            started: self.epoch,
+            task,
+            scope,
+            next: NONE,
+            prev: NONE,
+            serial: 0,
+            armed: Armed::Nothing,
+            notified: false,
         };
         self.waits.insert(wait, head)
     }
 
     /// Frees the node of an operation that has resolved or was dropped, and disarms all it had armed (I3). A waker that
     /// was not the task's own is handed back, to be dropped outside.
-    pub(crate) fn end_wait(&mut self, index: u32) -> Wait {
-        let &Wait {
-            task, scope, armed, ..
-        } = self.waits.get(index);
-        match armed {
-            Armed::Nothing => {}
+    #[inline]
+    pub(crate) fn end_wait(&mut self, index: u32) -> Option<Box<Waker>> {
+        if let Armed::List { .. } = self.waits.get(index).armed {
+            self.waits.delist(index);
+        }
+        let wait = self.waits.nodes.remove(index as usize);
+        match wait.armed {
+            Armed::Nothing | Armed::List { .. } => {}
             Armed::Timer(timer) => self.timers.remove(timer),
-            Armed::List { .. } => self.waits.delist(index),
+            Armed::Join { task, next, prev } => self.disarm_join(task, next, prev),
             Armed::Reader(source) => self.sources[source as usize].reader = NONE,
             Armed::Writer(source) => self.sources[source as usize].writer = NONE,
         }
-        let head = match scope {
-            NONE => &mut self.tasks[task as usize].first_wait,
-            scope => &mut self.scopes.get_mut(scope).first_wait,
-        };
-        self.waits.unlink(index, head);
-        self.waits.nodes.remove(index as usize)
+        if wait.prev != NONE {
+            self.waits.get_mut(wait.prev).next = wait.next;
+        } else if wait.scope == NONE {
+            self.tasks[wait.task as usize].first_wait = wait.next;
+        } else {
+            self.scopes.get_mut(wait.scope).first_wait = wait.next;
+        }
+        if wait.next != NONE {
+            self.waits.get_mut(wait.next).prev = wait.prev;
+        }
+        wait.foreign
     }
 
     /// The node that the key names, if its operation still waits.
+    #[inline]
     pub(crate) fn find_wait(&self, wait: Key) -> Option<u32> {
         let node = self.waits.nodes.get(wait.index() as usize)?;
         (node.serial == wait.serial()).then_some(wait.index())
     }
 
     /// Wakes an operation, so that it is polled again.
+    #[inline]
     pub(crate) fn wake(&mut self, index: u32) {
         let wait = self.waits.get_mut(index);
         // The waker is moved out, as cloning it would run user code (I2). The operation brings a new one when it is
@@ -322,6 +422,7 @@ impl Tables {
         Ok(Key::new(self.kernel, serial, index))
     }
 
+    #[inline]
     pub(crate) fn find_source(&mut self, source: Key) -> Option<&mut Source> {
         let entry = self.sources.get_mut(source.index() as usize)?;
         (entry.serial == source.serial()).then_some(entry)
@@ -414,7 +515,11 @@ impl Tables {
         let mut waits: Vec<_> = self.waits.nodes.iter().filter(|(_, w)| w.task == task).collect();
         waits.sort_by_key(|(_, w)| w.serial);
         if waits.is_empty() {
-            text.push_str(if slot.queued { ": READY" } else { ": FOREIGN_WAIT" });
+            text.push_str(if slot.has(QUEUED) {
+                ": READY"
+            } else {
+                ": FOREIGN_WAIT"
+            });
         }
         for (_, wait) in waits {
             let _ = write!(text, ": {} at {}", wait.label.as_str(), wait.place);

@@ -1,6 +1,5 @@
 //! Tasks: spawning them, and what their handles can do.
 
-use std::cell::Cell;
 use std::fmt;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
@@ -361,7 +360,7 @@ impl<T> Task<T> {
     /// curio::run(async { assert!(!curio::spawn(async {}).cancelled()) }).unwrap();
     /// ```
     pub fn cancelled(&self) -> bool {
-        self.cell.header().cancelled.get()
+        self.cell.header().cancelled()
     }
 
     /// Whether the task has ended.
@@ -421,7 +420,7 @@ impl<T> Task<T> {
     /// }).unwrap();
     /// ```
     pub fn cycles(&self) -> u64 {
-        self.cell.header().cycles.get()
+        self.cell.header().cycles()
     }
 
     /// Whether the task was spawned as a daemon.
@@ -485,10 +484,10 @@ impl End<'_> {
             self.waiting.complete();
             return Poll::Ready(Ok(()));
         }
-        let result = self.check().and_then(|()| {
-            let joiners: &Cell<u32> = &self.header.joiners;
-            self.waiting.wait_on_task(joiners, cx, self.place)
-        });
+        let result = match self.check() {
+            Ok(()) => self.waiting.wait_on_task(self.key, cx, self.place),
+            Err(error) => Err(error),
+        };
         match result {
             Ok(()) => Poll::Pending,
             Err(error) => Poll::Ready(Err(error)),
@@ -500,7 +499,7 @@ impl End<'_> {
         context::with_task(|context, _| {
             if self.key.kernel() != context.id {
                 Err(Error::NoKernel)
-            } else if context.task_key.get() == Some(self.key) {
+            } else if context.task.get() == Some(self.key) {
                 Err(Error::Deadlock(Deadlock::new(
                     "a task cannot wait for its own end (to cancel oneself, use cancel_nowait)".to_string(),
                 )))
@@ -512,7 +511,7 @@ impl End<'_> {
 
     fn request_cancel(&self) {
         if let Some(context) = self.context.upgrade() {
-            context.with_tables(|tables| {
+            context.interrupting(|tables| {
                 if let Some(task) = tables.find_task(self.key) {
                     tables.request_cancel(task);
                 }

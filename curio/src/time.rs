@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::task::{Context as TaskContext, Poll};
 use std::time::{Duration, Instant};
 
-use crate::context;
+use crate::context::{self, Context};
 use crate::error::Result;
 use crate::traps::Waiting;
 use crate::waker;
@@ -52,7 +52,7 @@ pub fn clock() -> Instant {
 /// ```
 #[track_caller]
 pub fn sleep(duration: Duration) -> Sleep {
-    Sleep::new(State::After, context::nanos(duration))
+    Sleep(State::After(context::nanos(duration), Location::caller()))
 }
 
 /// Sleeps until the clock shows this instant (Python Curio: `wake_at`): for periodic work that must not drift.
@@ -75,7 +75,7 @@ pub fn sleep(duration: Duration) -> Sleep {
 /// ```
 #[track_caller]
 pub fn sleep_until(instant: Instant) -> Sleep {
-    Sleep::new(State::Until, context::ticks(instant))
+    Sleep(State::Until(context::ticks(instant), Location::caller()))
 }
 
 /// Lets all other ready tasks run first (Python Curio: `schedule`, or `sleep(0)`).
@@ -91,54 +91,50 @@ pub fn yield_now() -> YieldNow {
 
 /// The operation of [`sleep`] and [`sleep_until`]. It is `Send + Sync`, but can be awaited only in one kernel.
 #[must_use = "it does nothing unless it is awaited"]
-pub struct Sleep {
-    state: State,
-    /// Nanoseconds to sleep, the deadline, or the epoch of the yield.
-    when: u64,
-    waiting: Waiting,
-    place: &'static Location<'static>,
-}
+pub struct Sleep(State);
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug)]
 enum State {
-    After,
-    Until,
-    Sleeping,
-    Yielding,
+    /// Not polled yet: to sleep for so many nanoseconds.
+    After(u64, &'static Location<'static>),
+    /// Not polled yet: to sleep until then.
+    Until(u64, &'static Location<'static>),
+    Sleeping(u64, Waiting),
+    /// There was nothing to wait for; the epoch in which it yielded.
+    Yielding(u64),
     Done,
 }
 
 impl Sleep {
-    #[track_caller]
-    fn new(state: State, when: u64) -> Sleep {
-        Sleep {
-            state,
-            when,
-            waiting: Waiting::new(),
-            place: Location::caller(),
+    /// The first poll: begins to wait for the deadline, or to yield if there is none.
+    fn begin(
+        &mut self,
+        deadline: Option<u64>,
+        cx: &mut TaskContext<'_>,
+        place: &'static Location<'static>,
+    ) -> Poll<Result<()>> {
+        let begun = match deadline {
+            Some(deadline) => {
+                let mut waiting = Waiting::new();
+                let begun = waiting.wait_until(deadline, cx, place);
+                self.0 = State::Sleeping(deadline, waiting);
+                begun
+            }
+            None => begin_yield(cx).map(|epoch| self.0 = State::Yielding(epoch)),
+        };
+        self.pending(begun)
+    }
+
+    fn pending(&mut self, result: Result<()>) -> Poll<Result<()>> {
+        match result {
+            Ok(()) => Poll::Pending,
+            Err(error) => self.ready(Err(error)),
         }
     }
 
-    /// The first poll: works out the deadline, or begins to yield if there is nothing to wait for.
-    fn begin(&mut self, cx: &TaskContext<'_>) -> Result<()> {
-        let deadline = context::with_task(|context, _| {
-            Ok(match self.state {
-                State::After if self.when == 0 => None,
-                State::After => Some(context.after(self.when)),
-                _ => Some(self.when).filter(|&when| when > context.now()),
-            })
-        })?;
-        match deadline {
-            Some(deadline) => {
-                self.when = deadline;
-                self.state = State::Sleeping;
-            }
-            None => {
-                self.when = begin_yield(cx)?;
-                self.state = State::Yielding;
-            }
-        }
-        Ok(())
+    fn ready(&mut self, result: Result<()>) -> Poll<Result<()>> {
+        self.0 = State::Done;
+        Poll::Ready(result)
     }
 }
 
@@ -147,38 +143,32 @@ impl Future for Sleep {
 
     fn poll(self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Result<()>> {
         let this = self.get_mut();
-        let result = match this.state {
-            State::After | State::Until => match this.begin(cx) {
-                Ok(()) if this.state == State::Yielding => return Poll::Pending,
-                Ok(()) => this.waiting.wait_until(this.when, cx, this.place),
-                Err(e) => Err(e),
-            },
-            State::Sleeping if this.waiting.take_notification() => {
-                this.state = State::Done;
-                return Poll::Ready(Ok(()));
+        match &mut this.0 {
+            State::Sleeping(deadline, waiting) => {
+                if waiting.take_notification() {
+                    return this.ready(Ok(()));
+                }
+                let place = waiting.place().unwrap_or(Location::caller());
+                let result = waiting.wait_until(*deadline, cx, place);
+                this.pending(result)
             }
-            State::Sleeping => this.waiting.wait_until(this.when, cx, this.place),
-            State::Yielding => {
-                this.state = State::Done;
-                return Poll::Ready(finish_yield(this.when));
+            &mut State::After(delay, place) => {
+                let deadline = (delay > 0).then(|| context::with(|c| c.map_or(0, |c| c.after(delay))));
+                this.begin(deadline, cx, place)
             }
+            &mut State::Until(deadline, place) => {
+                let now = context::with(|c| c.map_or(0, Context::now));
+                this.begin(Some(deadline).filter(|&d| d > now), cx, place)
+            }
+            &mut State::Yielding(epoch) => this.ready(finish_yield(epoch)),
             State::Done => panic!("a Sleep was polled after it had completed"),
-        };
-        match result {
-            Ok(()) => Poll::Pending,
-            Err(e) => {
-                this.state = State::Done;
-                Poll::Ready(Err(e))
-            }
         }
     }
 }
 
 impl fmt::Debug for Sleep {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Sleep")
-            .field("state", &self.state)
-            .finish_non_exhaustive()
+        f.debug_tuple("Sleep").field(&self.0).finish()
     }
 }
 
@@ -195,7 +185,7 @@ pub struct YieldNow {
 impl Future for YieldNow {
     type Output = Result<()>;
 
-    #[inline]
+    #[inline(always)]
     fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Result<()>> {
         if self.started != 0 {
             return Poll::Ready(finish_yield(self.started));
@@ -214,30 +204,36 @@ impl Future for YieldNow {
 #[inline]
 fn begin_yield(cx: &TaskContext<'_>) -> Result<u64> {
     context::with_task(|context, task| {
-        let mut tables = context.tables.borrow_mut();
-        if tables.slot(task).hot != 0 {
-            let scope = context.open_scopes(&mut tables);
-            if let Some(error) = tables.interruption(task, scope, None) {
-                return Err(error);
-            }
+        if context.hot.get() {
+            check(context, task)?;
         }
+        let mut tables = context.tables.borrow_mut();
+        let epoch = tables.epoch;
         if waker::is_running(context, cx.waker()) {
             tables.schedule(task);
-            return Ok(tables.epoch);
+        } else {
+            drop(tables);
+            cx.waker().wake_by_ref();
         }
-        let epoch = tables.epoch;
-        drop(tables);
-        cx.waker().wake_by_ref();
         Ok(epoch)
     })
+}
+
+#[cold]
+fn check(context: &Context, task: u32) -> Result<()> {
+    let mut tables = context.tables.borrow_mut();
+    let scope = context.open_scopes(&mut tables, task);
+    tables.interruption(task, scope, None).map_or(Ok(()), Err)
 }
 
 #[inline]
 fn finish_yield(started: u64) -> Result<()> {
     context::with_task(|context, task| {
-        let mut tables = context.tables.borrow_mut();
-        if tables.slot(task).hot != 0 {
-            tables.owe(task, context.scope.get(), started);
+        if context.hot.get() {
+            context
+                .tables
+                .borrow_mut()
+                .owe(task, context.scope.get(), started);
         }
         Ok(())
     })

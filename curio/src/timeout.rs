@@ -170,6 +170,17 @@ enum Limit {
     At(u64),
 }
 
+impl Limit {
+    /// When the time is up; a limit of none never ends.
+    fn deadline(self, context: &Context) -> u64 {
+        match self {
+            Limit::None => u64::MAX,
+            Limit::After(delay) => context.after(delay),
+            Limit::At(deadline) => deadline,
+        }
+    }
+}
+
 pin_project! {
     /// The operation of [`timeout_after`] and [`timeout_at`].
     #[must_use = "it does nothing unless it is awaited"]
@@ -213,23 +224,31 @@ where
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Result<T>> {
         let mut this = self.project();
-        let Some(mut future) = this.future.as_mut().as_pin_mut() else {
-            panic!("a timeout was polled after it had completed");
-        };
-        let result =
-            context::with_task(|context, _| Ok(this.scope.poll_inside(context, || future.as_mut().poll(cx))));
-        let result = match result {
-            Ok(Poll::Ready(result)) if this.scope.key.is_none() => return Poll::Ready(edge(result, false)),
-            Ok(Poll::Ready(result)) => result,
-            Ok(Poll::Pending) => match this.scope.boundary(this.limit, cx, this.place) {
-                None => return Poll::Pending,
-                Some(error) => Err(error),
-            },
-            Err(error) => Err(error),
-        };
-        // The future goes first: what it still waits for is below the scope.
-        this.future.set(None);
-        Poll::Ready(this.scope.close(result))
+        context::with(|context| {
+            let Some(mut future) = this.future.as_mut().as_pin_mut() else {
+                panic!("a timeout was polled after it had completed");
+            };
+            let Some((context, task)) = context.and_then(|c| Some((c, c.task.get()?))) else {
+                return Poll::Ready(Err(Error::NoKernel));
+            };
+            let result = match this
+                .scope
+                .poll_inside(context, task.index(), || future.as_mut().poll(cx))
+            {
+                Poll::Ready(result) if this.scope.key.is_none() => return Poll::Ready(edge(result, false)),
+                Poll::Ready(result) => result,
+                Poll::Pending => match this
+                    .scope
+                    .boundary(context, task.index(), this.limit, cx, this.place)
+                {
+                    None => return Poll::Pending,
+                    Some(error) => Err(error),
+                },
+            };
+            // The future goes first: what it still waits for is below the scope.
+            this.future.set(None);
+            Poll::Ready(this.scope.close(context, result))
+        })
     }
 }
 
@@ -249,6 +268,7 @@ where
 }
 
 /// What an error becomes at the edge of a timeout.
+#[inline]
 fn edge<T>(result: Result<T>, delivered: bool) -> Result<T> {
     match result {
         // Its own.
@@ -265,7 +285,6 @@ struct OpenScope {
     key: Option<Key>,
     /// Only for a boundary that a combinator polls with a waker of its own.
     waiting: Waiting,
-    armed: bool,
 }
 
 impl OpenScope {
@@ -278,9 +297,9 @@ impl OpenScope {
 
     /// Polls the future with this scope as the current one.
     #[inline]
-    fn poll_inside<T>(&mut self, context: &Context, poll: impl FnOnce() -> T) -> T {
+    fn poll_inside<T>(&mut self, context: &Context, task: u32, poll: impl FnOnce() -> T) -> T {
         if self.key.is_some() {
-            return self.poll_open(context, poll);
+            return self.poll_open(context, task, poll);
         }
         let outer = context.unopened.get();
         context.unopened.set(outer + 1);
@@ -292,17 +311,16 @@ impl OpenScope {
         poll()
     }
 
-    fn poll_open<T>(&mut self, context: &Context, poll: impl FnOnce() -> T) -> T {
+    fn poll_open<T>(&mut self, context: &Context, task: u32, poll: impl FnOnce() -> T) -> T {
         let tables = context.tables.borrow();
         let here = self
             .find(context, &tables)
-            .filter(|&index| tables.scopes.get(index).task == context.task.get());
+            .filter(|&index| tables.scopes.get(index).task == task);
         drop(tables);
         let Some(index) = here else {
             // The timeout was moved here from another task: it leaves its scope there and opens a new one here.
-            self.leave();
-            self.armed = false;
-            return self.poll_inside(context, poll);
+            self.leave(context);
+            return self.poll_inside(context, task, poll);
         };
         let _leave = Opened {
             context,
@@ -316,93 +334,78 @@ impl OpenScope {
     /// `interrupt`, D6).
     fn boundary(
         &mut self,
+        context: &Context,
+        task: u32,
         limit: &mut Limit,
         cx: &mut TaskContext<'_>,
         place: &'static Location<'static>,
     ) -> Option<Error> {
-        let result = context::with_task(|context, _| {
-            let (error, index, foreign) = context.with_tables(|tables| {
-                let index = match self.find(context, tables) {
-                    Some(index) => index,
-                    None => self.open(context, tables),
-                };
-                if !self.armed {
-                    self.armed = true;
-                    self.arm(context, tables, index, limit);
-                }
-                let own = self.waiting.find(context, tables).unwrap_or(NONE);
-                let error = tables.timeout_boundary(index, own);
-                (error, index, tables.scopes.get(index).foreign_since != 0)
-            });
-            if error.is_some() || !foreign || waker::is_running(context, cx.waker()) {
-                self.waiting.end();
-                return Ok(error);
-            }
-            // A combinator polls this only if its own waker was woken: so the boundary needs a node.
-            let _leave = Opened {
-                context,
-                scope: context.scope.replace(index),
-                unopened: context.unopened.replace(0),
+        let (error, index, foreign) = context.interrupting(|tables| {
+            let index = match self.find(context, tables) {
+                Some(index) => index,
+                None => self.open(context, tables, task),
             };
-            self.waiting.watch(cx, Label::FOREIGN_WAIT, place)?;
-            Ok(None)
+            if !tables.scopes.get(index).armed {
+                let deadline = limit.deadline(context);
+                // Should the timeout be moved to another task, the deadline stays.
+                *limit = Limit::At(deadline);
+                tables.arm_timeout(index, deadline, context.now());
+            }
+            let own = self.waiting.find(context, tables).unwrap_or(NONE);
+            let error = tables.timeout_boundary(index, own);
+            (error, index, tables.scopes.get(index).foreign_since != 0)
         });
-        result.unwrap_or_else(Some)
+        if error.is_some() || !foreign || waker::is_running(context, cx.waker()) {
+            self.waiting.end();
+            return error;
+        }
+        // A combinator polls this only if its own waker was woken: so the boundary needs a node.
+        let _leave = Opened {
+            context,
+            scope: context.scope.replace(index),
+            unopened: context.unopened.replace(0),
+        };
+        self.waiting.watch(cx, Label::FOREIGN_WAIT, place).err()
     }
 
     /// Opens the scope of a timeout in which nothing has waited as an operation does.
-    fn open(&mut self, context: &Context, tables: &mut Tables) -> u32 {
+    fn open(&mut self, context: &Context, tables: &mut Tables, task: u32) -> u32 {
         context.unopened.set(context.unopened.get() + 1);
-        let index = context.open_scopes(tables);
+        let index = context.open_scopes(tables, task);
         context.scope.set(tables.parent_scope(index));
         self.key = Some(Key::new(context.id, tables.scopes.get(index).serial, index));
         index
     }
 
-    fn arm(&mut self, context: &Context, tables: &mut Tables, index: u32, limit: &mut Limit) {
-        let deadline = match *limit {
-            Limit::None => return,
-            Limit::After(delay) => context.after(delay),
-            Limit::At(deadline) => deadline,
-        };
-        // Should the timeout be moved to another task, its deadline stays.
-        *limit = Limit::At(deadline);
-        tables.arm_timeout(index, deadline, context.now());
-    }
-
     /// Leaves the scope, and turns the result into what it is outside.
-    fn close<T>(&mut self, result: Result<T>) -> Result<T> {
-        let closed = self.leave();
+    fn close<T>(&mut self, context: &Context, result: Result<T>) -> Result<T> {
+        let closed = self.leave(context);
         let result = edge(result, closed.delivered);
-        if !matches!(result, Err(Error::TimeoutCancellation(_))) {
-            context::with(|context| {
-                if let Some(context) = context {
-                    context.tables.borrow_mut().swallowed(&closed);
-                }
-            });
+        if closed.passed.is_some() && !matches!(result, Err(Error::TimeoutCancellation(_))) {
+            context.interrupting(|tables| tables.swallowed(&closed));
         }
         result
     }
 
-    fn leave(&mut self) -> Closed {
+    fn leave(&mut self, context: &Context) -> Closed {
         self.waiting.end();
-        if self.key.is_none() {
-            return Closed::default();
-        }
-        let closed = context::with(|context| {
-            let context = context?;
-            let mut tables = context.tables.borrow_mut();
-            let index = self.find(context, &tables)?;
-            Some(tables.close_scope(index))
-        });
+        let mut tables = context.tables.borrow_mut();
+        let open = self.find(context, &tables);
         self.key = None;
-        closed.unwrap_or_default()
+        open.map(|index| tables.close_scope(index)).unwrap_or_default()
     }
 }
 
 impl Drop for OpenScope {
+    #[inline]
     fn drop(&mut self) {
-        self.leave();
+        if self.key.is_some() {
+            context::with(|context| {
+                if let Some(context) = context {
+                    self.leave(context);
+                }
+            });
+        }
     }
 }
 

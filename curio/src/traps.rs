@@ -74,17 +74,18 @@
 //! .unwrap();
 //! ```
 
-use std::cell::Cell;
+use std::cell::{Cell, RefMut};
 use std::fmt;
+use std::io;
 use std::panic::Location;
-use std::task::{Context as TaskContext, Poll};
+use std::task::{Context as TaskContext, Poll, Waker};
 
 use crate::context::{self, Context};
 use crate::error::{Busy, Error, Result};
 use crate::key::{Key, NONE};
 use crate::readiness::Direction;
 use crate::tables::Tables;
-use crate::waits::{Armed, Wait};
+use crate::waits::Armed;
 use crate::waker;
 
 pub use crate::waits::Label;
@@ -160,7 +161,7 @@ impl Waiting {
         label: Label,
         place: &'static Location<'static>,
     ) -> Result<()> {
-        self.trap(cx, label, place, |_, _, _| Ok(()))
+        self.trap(cx, label, place, |_, _, _| ())
     }
 
     /// The same on the list of a primitive. The operation is notified in its turn.
@@ -170,6 +171,7 @@ impl Waiting {
     /// As for [`wait`](Waiting::wait).
     ///
     /// See the [module's documentation](self) for an example.
+    #[inline]
     pub fn wait_on(
         &mut self,
         list: &WaitList,
@@ -178,30 +180,26 @@ impl Waiting {
         place: &'static Location<'static>,
     ) -> Result<()> {
         self.trap(cx, label, place, |context, tables, index| {
-            if tables.waits.get(index).armed == Armed::Nothing {
-                tables.waits.get_mut(index).notified = false;
-                list.enlist(context, tables, index);
-            }
-            Ok(())
+            tables.waits.get_mut(index).notified = false;
+            list.enlist(context, tables, index);
         })
     }
 
-    /// The same on the list of those who wait for the end of a task.
+    /// The same until another task of this kernel ends, which notifies the operation.
+    #[inline]
     pub(crate) fn wait_on_task(
         &mut self,
-        joiners: &Cell<u32>,
+        target: Key,
         cx: &mut TaskContext<'_>,
         place: &'static Location<'static>,
     ) -> Result<()> {
         self.trap(cx, Label::TASK_JOIN, place, |_, tables, index| {
-            if tables.waits.get(index).armed == Armed::Nothing {
-                joiners.set(tables.waits.enlist(joiners.get(), index));
-            }
-            Ok(())
+            tables.arm_join(index, target.index())
         })
     }
 
     /// The same until a timer fires, which then notifies the operation.
+    #[inline]
     pub(crate) fn wait_until(
         &mut self,
         deadline: u64,
@@ -209,36 +207,104 @@ impl Waiting {
         place: &'static Location<'static>,
     ) -> Result<()> {
         self.trap(cx, Label::TIME_SLEEP, place, |_, tables, index| {
-            if tables.waits.get(index).armed == Armed::Nothing {
-                tables.arm_timer(index, deadline);
-            }
-            Ok(())
+            tables.arm_timer(index, deadline)
         })
     }
 
-    /// The same until a socket is ready. There is one seat for each direction.
-    pub(crate) fn wait_ready(
+    /// Tries a system call on a socket, and waits if it would block. `call` tells besides its result whether the socket
+    /// is exhausted. There is one seat for each direction, for the operation that waits.
+    #[inline]
+    pub(crate) fn poll_io<R>(
         &mut self,
         source: Key,
         direction: Direction,
         cx: &mut TaskContext<'_>,
         place: &'static Location<'static>,
-    ) -> Result<()> {
-        let label = match direction {
-            Direction::Read => Label::READ_WAIT,
-            Direction::Write => Label::WRITE_WAIT,
-        };
-        self.trap(cx, label, place, |_, tables, index| {
-            match tables.find_source(source).map(|s| *s.seat(direction)) {
-                None => Err(Error::Closed),
-                Some(NONE) => {
-                    tables.arm_source(index, source, direction);
-                    Ok(())
+        mut call: impl FnMut() -> io::Result<(R, bool)>,
+    ) -> Poll<Result<R>> {
+        context::with(|context| {
+            let Some((context, task)) = context.and_then(|c| Some((c, c.task.get()?.index()))) else {
+                return Poll::Ready(Err(Error::NoKernel));
+            };
+            if !context.spend() {
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            loop {
+                let mut tables = context.tables.borrow_mut();
+                let Some(entry) = tables.find_source(source) else {
+                    drop(tables);
+                    return Poll::Ready(Err(self.gone(context, source)));
+                };
+                let (ready, seat) = (entry.is_ready(direction), *entry.seat(direction));
+                if seat != NONE && self.find(context, &tables) != Some(seat) {
+                    return Poll::Ready(Err(Error::Busy(direction.into())));
                 }
-                Some(seated) if seated == index => Ok(()),
-                Some(_) => Err(Error::Busy(busy(direction))),
+                if !ready {
+                    return match self.enter(
+                        context,
+                        tables,
+                        task,
+                        cx,
+                        direction.into(),
+                        place,
+                        |_, tables, index| {
+                            tables.arm_source(index, source, direction);
+                        },
+                    ) {
+                        Ok(()) => Poll::Pending,
+                        Err(error) => Poll::Ready(Err(error)),
+                    };
+                }
+                drop(tables);
+                match call() {
+                    Ok((value, exhausted)) => {
+                        if exhausted || self.key.is_some() {
+                            self.complete_io(context, source, direction, exhausted);
+                        }
+                        return Poll::Ready(Ok(value));
+                    }
+                    Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                    Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
+                        if let Some(entry) = context.tables.borrow_mut().find_source(source) {
+                            entry.clear(direction);
+                        }
+                    }
+                    Err(e) => {
+                        self.complete();
+                        return Poll::Ready(Err(Error::Io(e)));
+                    }
+                }
             }
         })
+    }
+
+    /// A system call has succeeded.
+    #[inline]
+    fn complete_io(&mut self, context: &Context, source: Key, direction: Direction, exhausted: bool) {
+        let mut tables = context.tables.borrow_mut();
+        if exhausted && let Some(entry) = tables.find_source(source) {
+            entry.clear(direction);
+        }
+        if self.key.is_some() {
+            let waker = self
+                .find(context, &tables)
+                .and_then(|index| tables.complete_wait(index));
+            self.key = None;
+            drop(tables);
+            drop(waker);
+        }
+    }
+
+    /// The source is not in the tables any more, or never was.
+    #[cold]
+    fn gone(&mut self, context: &Context, source: Key) -> Error {
+        self.complete();
+        if context.id == source.kernel() {
+            Error::Closed
+        } else {
+            Error::NoKernel
+        }
     }
 
     /// Waits without asking for an interruption: for a boundary, which has asked already.
@@ -248,84 +314,108 @@ impl Waiting {
         label: Label,
         place: &'static Location<'static>,
     ) -> Result<()> {
-        self.enter(cx, label, place, false, |_, _, _| Ok(()))
+        context::with_task(|context, task| {
+            let hot = context.hot.replace(false);
+            let result = self.enter(
+                context,
+                context.tables.borrow_mut(),
+                task,
+                cx,
+                label,
+                place,
+                |_, _, _| (),
+            );
+            context.hot.set(hot);
+            result
+        })
     }
 
+    #[inline]
     fn trap(
         &mut self,
         cx: &mut TaskContext<'_>,
         label: Label,
         place: &'static Location<'static>,
-        arm: impl FnOnce(&Context, &mut Tables, u32) -> Result<()>,
+        arm: impl FnOnce(&Context, &mut Tables, u32),
     ) -> Result<()> {
-        self.enter(cx, label, place, true, arm)
+        context::with_task(|context, task| {
+            self.enter(context, context.tables.borrow_mut(), task, cx, label, place, arm)
+        })
     }
 
-    /// The one place where an operation begins to wait, waits on, or is interrupted.
+    /// The one place where an operation begins to wait, waits on, or is interrupted. `arm` is called if nothing is armed
+    /// yet, or not any more.
+    #[allow(clippy::too_many_arguments)]
     #[inline]
-    fn enter(
+    fn enter<'a>(
         &mut self,
+        context: &'a Context,
+        mut tables: RefMut<'a, Tables>,
+        task: u32,
         cx: &mut TaskContext<'_>,
         label: Label,
         place: &'static Location<'static>,
-        interruptible: bool,
-        arm: impl FnOnce(&Context, &mut Tables, u32) -> Result<()>,
+        arm: impl FnOnce(&Context, &mut Tables, u32),
     ) -> Result<()> {
-        context::with_task(|context, task| {
-            let mut tables = context.tables.borrow_mut();
-            let waiting = self
-                .find(context, &tables)
-                .filter(|&i| tables.waits.get(i).task == task);
-            let (scope, started) = match waiting.map(|index| tables.waits.get(index)) {
-                Some(wait) => (wait.scope, Some(wait.started)),
-                None => (context.open_scopes(&mut tables), None),
-            };
-            if interruptible && let Some(error) = tables.interruption(task, scope, started) {
-                drop(tables);
-                self.end();
-                return Err(error);
+        let mut waiting = NONE;
+        if self.key.is_some() {
+            match self.find(context, &tables) {
+                Some(index) if tables.waits.get(index).task == task => waiting = index,
+                _ => tables = self.move_here(context, tables),
             }
-            let index = match waiting {
-                Some(index) => index,
-                None => {
-                    if self.key.is_some() {
-                        // The operation was moved here from another task, where it had begun to wait.
-                        drop(tables);
-                        self.end();
-                        tables = context.tables.borrow_mut();
-                    }
-                    let started = tables.epoch;
-                    let index = tables.begin_wait(Wait {
-                        foreign: None,
-                        place,
-                        label,
-                        started,
-                        task,
-                        scope,
-                        next: NONE,
-                        prev: NONE,
-                        serial: 0,
-                        armed: Armed::Nothing,
-                        notified: false,
-                    });
-                    self.key = Some(Key::new(context.id, tables.waits.get(index).serial, index));
-                    index
-                }
-            };
-            let armed = arm(context, &mut tables, index);
-            let own = waker::is_running(context, cx.waker());
-            let known = match &tables.waits.get(index).foreign {
+        }
+        if context.hot.get()
+            && let Some(error) = Waiting::interruption(context, &mut tables, task, waiting)
+        {
+            drop(tables);
+            self.end();
+            return Err(error);
+        }
+        let own = waker::is_running(context, cx.waker());
+        if waiting == NONE {
+            let scope = context.open_scopes(&mut tables, task);
+            let index = tables.begin_wait(task, scope, label, place);
+            self.key = Some(Key::new(context.id, tables.waits.get(index).serial, index));
+            arm(context, &mut tables, index);
+            if own {
+                return Ok(());
+            }
+            waiting = index;
+        } else {
+            if tables.waits.get(waiting).armed == Armed::Nothing {
+                arm(context, &mut tables, waiting);
+            }
+            let known = match &tables.waits.get(waiting).foreign {
                 Some(foreign) => foreign.will_wake(cx.waker()),
                 None => own,
             };
-            drop(tables);
-            if armed.is_err() {
-                self.end();
-            } else if !known {
-                self.set_waker(context, index, cx, own);
+            if known {
+                return Ok(());
             }
-            armed
-        })
+        }
+        drop(tables);
+        self.set_waker(context, waiting, cx, own);
+        Ok(())
+    }
+
+    /// What is delivered to an operation that cannot complete; `waiting` is NONE if it does not wait yet.
+    #[cold]
+    fn interruption(context: &Context, tables: &mut Tables, task: u32, waiting: u32) -> Option<Error> {
+        if waiting == NONE {
+            let scope = context.open_scopes(tables, task);
+            return tables.interruption(task, scope, None);
+        }
+        let wait = tables.waits.get(waiting);
+        let (scope, started) = (wait.scope, wait.started);
+        tables.interruption(task, scope, Some(started))
+    }
+
+    /// The operation was moved here from another task, where it had begun to wait.
+    #[cold]
+    fn move_here<'a>(&mut self, context: &'a Context, tables: RefMut<'a, Tables>) -> RefMut<'a, Tables> {
+        drop(tables);
+        self.end();
+        context.tables.borrow_mut()
     }
 
     /// Enters the waker of a combinator. Cloning and dropping it is user code, so no borrow is held meanwhile (I2).
@@ -338,34 +428,8 @@ impl Waiting {
         drop(old);
     }
 
-    /// Whether a system call may be tried: the socket is thought to be ready, and nobody else waits at this seat.
-    #[inline]
-    pub(crate) fn may_try(&self, source: Key, direction: Direction) -> Result<bool> {
-        context::with_task(|context, _| {
-            if context.id != source.kernel() {
-                return Err(Error::NoKernel);
-            }
-            let mut tables = context.tables.borrow_mut();
-            let own = self.find(context, &tables).unwrap_or(NONE);
-            let entry = tables.find_source(source).ok_or(Error::Closed)?;
-            let seat = *entry.seat(direction);
-            if seat != NONE && seat != own {
-                return Err(Error::Busy(busy(direction)));
-            }
-            Ok(entry.is_ready(direction))
-        })
-    }
-
-    /// A system call has succeeded: completes the operation, and notes whether the socket is exhausted.
-    #[inline]
-    pub(crate) fn complete_io(&mut self, source: Key, direction: Direction, is_exhausted: bool) {
-        if is_exhausted {
-            exhausted(source, direction);
-        }
-        self.complete();
-    }
-
     /// Completes the operation if it was notified. False if it was not.
+    #[inline]
     pub(crate) fn take_notification(&mut self) -> bool {
         context::with(|context| {
             let Some(context) = context else { return false };
@@ -376,11 +440,21 @@ impl Waiting {
             else {
                 return false;
             };
-            let node = tables.complete_wait(index);
+            let waker = tables.complete_wait(index);
             drop(tables);
-            drop(node);
+            drop(waker);
             self.key = None;
             true
+        })
+    }
+
+    /// Where the operation began to wait, if it waits.
+    pub(crate) fn place(&self) -> Option<&'static Location<'static>> {
+        context::with(|context| {
+            let context = context?;
+            let tables = context.tables.borrow();
+            let index = self.find(context, &tables)?;
+            Some(tables.waits.get(index).place)
         })
     }
 
@@ -398,24 +472,28 @@ impl Waiting {
     }
 
     /// The operation is over without having completed.
+    #[inline]
     pub(crate) fn end(&mut self) {
         if self.key.is_some() {
             self.leave(Tables::end_wait);
         }
     }
 
-    fn leave(&mut self, how: fn(&mut Tables, u32) -> Wait) {
+    fn leave(&mut self, how: fn(&mut Tables, u32) -> Option<Box<Waker>>) {
         // Without its kernel, the node has gone already, or goes with its task.
         context::with(|context| {
             let Some(context) = context else { return };
             let mut tables = context.tables.borrow_mut();
-            let node = self.find(context, &tables).map(|index| how(&mut tables, index));
+            let waker = self
+                .find(context, &tables)
+                .and_then(|index| how(&mut tables, index));
             drop(tables);
-            drop(node);
+            drop(waker);
         });
         self.key = None;
     }
 
+    #[inline]
     pub(crate) fn find(&self, context: &Context, tables: &Tables) -> Option<u32> {
         let key = self.key.filter(|key| key.kernel() == context.id)?;
         tables.find_wait(key)
@@ -423,6 +501,7 @@ impl Waiting {
 }
 
 impl Drop for Waiting {
+    #[inline]
     fn drop(&mut self) {
         self.end();
     }
@@ -436,23 +515,22 @@ impl fmt::Debug for Waiting {
     }
 }
 
-fn busy(direction: Direction) -> Busy {
-    match direction {
-        Direction::Read => Busy::Reader,
-        Direction::Write => Busy::Writer,
+impl From<Direction> for Label {
+    fn from(direction: Direction) -> Label {
+        match direction {
+            Direction::Read => Label::READ_WAIT,
+            Direction::Write => Label::WRITE_WAIT,
+        }
     }
 }
 
-/// A system call has proved that there is nothing left to read, or no room to write.
-#[inline]
-pub(crate) fn exhausted(source: Key, direction: Direction) {
-    context::with(|context| {
-        if let Some(context) = context
-            && let Some(entry) = context.tables.borrow_mut().find_source(source)
-        {
-            entry.clear(direction);
+impl From<Direction> for Busy {
+    fn from(direction: Direction) -> Busy {
+        match direction {
+            Direction::Read => Busy::Reader,
+            Direction::Write => Busy::Writer,
         }
-    });
+    }
 }
 
 /// The operations that wait for a primitive, in the order in which they came.

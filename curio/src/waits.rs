@@ -57,6 +57,12 @@ pub(crate) enum Armed {
     /// Only a waker.
     Nothing,
     Timer(TimerKey),
+    /// A place among those who wait for the end of a task.
+    Join {
+        task: u32,
+        next: u32,
+        prev: u32,
+    },
     /// A place on the list of a primitive.
     List {
         list: u32,
@@ -101,20 +107,27 @@ pub(crate) struct Waits {
 }
 
 impl Waits {
+    #[inline]
     pub(crate) fn get(&self, index: u32) -> &Wait {
         &self.nodes[index as usize]
     }
 
+    #[inline]
     pub(crate) fn get_mut(&mut self, index: u32) -> &mut Wait {
         &mut self.nodes[index as usize]
     }
 
-    /// Makes a node, at the front of the owner's list `head` (W2).
+    /// Makes a node, whose `prev` is NONE, at the front of the owner's list `head` (W2).
     pub(crate) fn insert(&mut self, mut wait: Wait, head: &mut u32) -> u32 {
         self.count += 1;
         wait.serial = crate::key::serial(self.count);
+        wait.next = *head;
+        let next = wait.next;
         let index = self.nodes.insert(wait) as u32;
-        self.link(index, head);
+        *head = index;
+        if next != NONE {
+            self.get_mut(next).prev = index;
+        }
         index
     }
 

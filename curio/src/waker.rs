@@ -33,7 +33,7 @@ pub(crate) fn new(task: Key) -> ManuallyDrop<Waker> {
 /// Whether this is the waker of the running task itself, and not one that a combinator has put in between.
 #[inline]
 pub(crate) fn is_running(context: &Context, waker: &Waker) -> bool {
-    let task = context.task_key.get().map_or(0, Key::number);
+    let task = context.task.get().map_or(0, Key::number);
     waker.data().addr() == task && ptr::eq(waker.vtable(), &VTABLE)
 }
 
