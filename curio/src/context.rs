@@ -274,7 +274,7 @@ impl Drop for Running {
 }
 
 /// Calls `f` with the kernel that runs in this thread.
-#[inline]
+#[inline(always)]
 pub(crate) fn with<R>(f: impl FnOnce(Option<&Context>) -> R) -> R {
     let current = CURRENT.get();
     // SAFETY: if it is not null, a `Running` further down the stack holds an `Rc` of it (X1). A `Running` is a local
@@ -284,7 +284,7 @@ pub(crate) fn with<R>(f: impl FnOnce(Option<&Context>) -> R) -> R {
 }
 
 /// Calls `f` with the kernel that runs in this thread and the task it polls.
-#[inline]
+#[inline(always)]
 pub(crate) fn with_task<R>(f: impl FnOnce(&Context, u32) -> Result<R>) -> Result<R> {
     with(|context| match context {
         Some(context) => match context.task.get() {

@@ -14,13 +14,14 @@
 //!     retry on those and would swallow it.
 
 use std::any::Any;
-use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt;
 use std::io;
 use std::panic::Location;
 use std::sync::Arc;
 use std::time::Duration;
+
+use crate::name::Name;
 
 /// The result of everything that can fail in this crate.
 ///
@@ -158,7 +159,7 @@ pub struct TaskError(Arc<Failure>);
 
 struct Failure {
     id: u64,
-    name: Cow<'static, str>,
+    name: Name,
     spawned: &'static Location<'static>,
     cause: Cause,
     cancelled: bool,
@@ -173,7 +174,7 @@ enum Cause {
 impl TaskError {
     fn new(
         id: u64,
-        name: Cow<'static, str>,
+        name: Name,
         spawned: &'static Location<'static>,
         cause: Cause,
         cancelled: bool,
@@ -189,7 +190,7 @@ impl TaskError {
 
     pub(crate) fn failed(
         id: u64,
-        name: Cow<'static, str>,
+        name: Name,
         spawned: &'static Location<'static>,
         error: Error,
         cancelled: bool,
@@ -199,7 +200,7 @@ impl TaskError {
 
     pub(crate) fn panicked(
         id: u64,
-        name: Cow<'static, str>,
+        name: Name,
         spawned: &'static Location<'static>,
         payload: &(dyn Any + Send),
     ) -> TaskError {
@@ -209,7 +210,7 @@ impl TaskError {
 
     pub(crate) fn dropped(
         id: u64,
-        name: Cow<'static, str>,
+        name: Name,
         spawned: &'static Location<'static>,
         why: &'static str,
     ) -> TaskError {
@@ -236,7 +237,7 @@ impl TaskError {
 
     /// The name of the task.
     pub fn name(&self) -> &str {
-        &self.0.name
+        self.0.name.as_str()
     }
 
     /// Where the task was spawned.

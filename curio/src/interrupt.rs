@@ -67,22 +67,48 @@ impl Tables {
         }
     }
 
-    /// Arms the timer of a timeout that has just begun to wait.
-    pub(crate) fn arm_timeout(&mut self, index: u32, deadline: u64, now: u64) {
+    /// Arms the timer of a timeout that has just begun to wait. False if its deadline has come already.
+    #[inline]
+    pub(crate) fn arm_timeout(&mut self, index: u32, deadline: u64, now: u64) -> bool {
         let scope = self.scopes.get_mut(index);
         scope.armed = true;
-        if deadline <= now {
-            self.interrupt(index);
-        } else if deadline != u64::MAX && !scope.disarmed {
+        if deadline != u64::MAX && deadline > now && !scope.disarmed {
             scope.timer = Some(self.timers.insert(deadline, Target::Scope(index)));
         }
+        deadline > now
     }
 
     /// Takes a timeout or a shield out of the tree.
     pub(crate) fn close_scope(&mut self, index: u32) -> Closed {
-        // What still waits here was leaked by `mem::forget`: it moves up with the rest (S2).
+        let &Scope {
+            task,
+            first_wait,
+            first_child,
+            timer,
+            delivered,
+            passed,
+            ..
+        } = self.scopes.get(index);
+        if first_wait != NONE || first_child != NONE {
+            self.move_up(task, index);
+        }
+        if let Some(timer) = timer {
+            self.timers.remove(timer);
+        }
+        if self.scopes.get(index).is_hot() {
+            self.slot(task).hot -= 1;
+        }
+        self.scopes.remove(index);
+        Closed {
+            delivered: delivered != 0,
+            passed,
+        }
+    }
+
+    /// What still waits in a scope that is closed was leaked by `mem::forget`: it moves up to the parent (S2).
+    #[cold]
+    fn move_up(&mut self, task: u32, index: u32) {
         let outer = self.parent_scope(index);
-        let task = self.scopes.get(index).task;
         while self.scopes.get(index).first_wait != NONE {
             let wait = self.scopes.get(index).first_wait;
             self.waits
@@ -94,17 +120,7 @@ impl Tables {
             };
             self.waits.link(wait, head);
         }
-        let scope = self.scopes.remove(index);
-        if let Some(timer) = scope.timer {
-            self.timers.remove(timer);
-        }
-        if scope.is_hot() {
-            self.slot(task).hot -= 1;
-        }
-        Closed {
-            delivered: scope.delivered != 0,
-            passed: scope.passed,
-        }
+        self.scopes.adopt_children(index);
     }
 
     /// Asks for the cancellation of a task. Only the first request counts.
@@ -122,8 +138,8 @@ impl Tables {
         while let Some(target) = self.timers.expire(now) {
             match target {
                 Target::Wait(index) => {
-                    self.waits.get_mut(index).armed = Armed::Nothing;
-                    self.notify(index);
+                    self.waits.get_mut(index).armed = Armed::Notified;
+                    self.wake(index);
                 }
                 Target::Scope(index) => {
                     self.scopes.get_mut(index).timer = None;
@@ -134,7 +150,7 @@ impl Tables {
     }
 
     /// Makes a scope due, and wakes what waits inside.
-    fn interrupt(&mut self, index: u32) {
+    pub(crate) fn interrupt(&mut self, index: u32) {
         let scope = self.scopes.get_mut(index);
         let (task, kind) = (scope.task, scope.kind);
         if scope.due || scope.disarmed {
@@ -327,23 +343,33 @@ impl Tables {
         }
     }
 
-    /// What the boundary of a timeout does when its future is pending (D6). `own` is the boundary's own node, if it has
-    /// one.
-    pub(crate) fn timeout_boundary(&mut self, index: u32, own: u32) -> Option<Error> {
-        if self.is_occupied(index, own) {
-            self.scopes.get_mut(index).foreign_since = 0;
-            return None;
-        }
+    /// What the boundary of a timeout does when its future is pending (D6), and whether it waits for a foreign future.
+    /// `own` is the boundary's own node, if it has one.
+    #[inline]
+    pub(crate) fn timeout_boundary(&mut self, index: u32, own: u32) -> (Option<Error>, bool) {
         let epoch = self.epoch;
         let scope = self.scopes.get_mut(index);
-        let task = scope.task;
-        let started = (scope.foreign_since != 0).then_some(scope.foreign_since);
-        if started.is_none() {
+        let alone = scope.first_child == NONE && scope.first_wait == NONE;
+        if !alone && self.is_occupied(index, own) {
+            self.scopes.get_mut(index).foreign_since = 0;
+            return (None, false);
+        }
+        let scope = self.scopes.get_mut(index);
+        let (task, since) = (scope.task, scope.foreign_since);
+        if since == 0 {
             scope.foreign_since = epoch;
         }
         if self.slot(task).hot == 0 {
-            return None;
+            return (None, true);
         }
+        (
+            self.foreign_interruption(task, index, (since != 0).then_some(since)),
+            true,
+        )
+    }
+
+    #[cold]
+    fn foreign_interruption(&mut self, task: u32, index: u32, started: Option<u64>) -> Option<Error> {
         let target = self.due_for(task, index, started)?;
         self.has_waited(task, index).then(|| self.take(index, target))
     }

@@ -21,7 +21,6 @@ use crate::context::{self, Clock, Context, Running};
 use crate::error::{Deadlock, Error, Result, TaskError, show_duration};
 use crate::key::{self, Key};
 use crate::outcome::{Outcome, Value};
-use crate::tables::Tables;
 use crate::task::{Task, drop_task, spawn_in};
 use crate::waker;
 
@@ -519,7 +518,6 @@ impl Kernel {
             return Ok(());
         }
         let deadline = [tables.timers.next_deadline(), until].into_iter().flatten().min();
-        let outside = tables.is_woken_from_outside();
         drop(tables);
         if ready || !block && context.clock == Clock::Real {
             return self.poll(Some(Duration::ZERO));
@@ -542,7 +540,7 @@ impl Kernel {
                         self.expire_timers();
                     }
                     None if !block => {}
-                    None if outside => self.poll(None)?,
+                    None if context.tables.borrow().is_woken_from_outside() => self.poll(None)?,
                     None => {
                         let report = context.tables.borrow().report();
                         return Err(Error::Deadlock(Deadlock::new(format!(
@@ -558,8 +556,7 @@ impl Kernel {
     /// Waits for events, and enters them.
     fn poll(&self, mut timeout: Option<Duration>) -> Result<()> {
         let context = &*self.context;
-        let sleeps = timeout != Some(Duration::ZERO);
-        if sleeps && !context.remote.fall_asleep() {
+        if timeout != Some(Duration::ZERO) && !context.remote.fall_asleep() {
             timeout = Some(Duration::ZERO);
         }
         let mut selector = context.selector.borrow_mut();
@@ -571,20 +568,19 @@ impl Kernel {
             }
         });
         drop(selector);
-        if sleeps {
-            self.collect_wakes();
-        }
+        self.collect_wakes();
         polled.map_err(Error::Io)
     }
 
     fn collect_wakes(&self) {
-        self.context.with_tables(|tables| {
-            let Tables { remote_wakes, .. } = tables;
-            let mut woken = std::mem::take(remote_wakes);
-            self.context.remote.drain(&mut woken);
-            woken.drain(..).for_each(|task| tables.schedule(task));
-            tables.remote_wakes = woken;
-        });
+        if self.context.remote.has_mail() {
+            self.context.with_tables(|tables| {
+                let mut woken = std::mem::take(&mut tables.remote_wakes);
+                self.context.remote.drain(&mut woken);
+                woken.drain(..).for_each(|task| tables.schedule(task));
+                tables.remote_wakes = woken;
+            });
+        }
     }
 
     fn expire_timers(&self) {

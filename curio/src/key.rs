@@ -40,6 +40,7 @@ pub(crate) fn serial(count: u64) -> u32 {
 pub(crate) struct Key(NonZeroUsize);
 
 impl Key {
+    #[inline]
     pub(crate) fn new(kernel: u16, serial: u32, index: u32) -> Key {
         debug_assert!(kernel > 0 && index as usize <= MAX_INDEX);
         let number = (kernel as usize) << (bits::INDEX + bits::SERIAL)
@@ -49,22 +50,27 @@ impl Key {
         Key(NonZeroUsize::new(number).unwrap_or(NonZeroUsize::MIN))
     }
 
+    #[inline]
     pub(crate) fn from_number(number: usize) -> Option<Key> {
         NonZeroUsize::new(number).map(Key)
     }
 
+    #[inline]
     pub(crate) fn number(self) -> usize {
         self.0.get()
     }
 
+    #[inline]
     pub(crate) fn kernel(self) -> u16 {
         (self.0.get() >> (bits::INDEX + bits::SERIAL)) as u16
     }
 
+    #[inline]
     pub(crate) fn serial(self) -> u32 {
         (self.0.get() >> bits::INDEX) as u32 & SERIAL_MASK
     }
 
+    #[inline]
     pub(crate) fn index(self) -> u32 {
         (self.0.get() & MAX_INDEX) as u32
     }

@@ -79,6 +79,7 @@ mod error;
 mod interrupt;
 mod kernel;
 mod key;
+mod name;
 pub mod net;
 mod outcome;
 mod readiness;

@@ -36,7 +36,7 @@ const CLOSED: u32 = 2;
 
 /// What the kernel knows of a source.
 pub(crate) struct Source {
-    pub(crate) serial: u32,
+    pub(crate) key: Key,
     ready: u8,
     /// The operation that waits to read, and the one that waits to write.
     pub(crate) reader: u32,
@@ -44,9 +44,9 @@ pub(crate) struct Source {
 }
 
 impl Source {
-    pub(crate) fn new(serial: u32) -> Source {
+    pub(crate) fn new(key: Key) -> Source {
         Source {
-            serial,
+            key,
             ready: READ | WRITE,
             reader: NONE,
             writer: NONE,

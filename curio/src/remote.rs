@@ -7,9 +7,12 @@
 //!
 //! R1. A task is in the queue at most once, however often it is woken (`marked` has its bit).
 //! R2. If `asleep` is set, the queue is empty; whoever makes it non-empty clears the flag and rings.
-//! R3. Only the place of the task travels. If its holder has changed meanwhile, the new one is polled once for nothing,
+//! R3. `mail` is set before the lock is released under which the queue became non-empty. It is a hint that spares a
+//!     kernel that is awake the lock; one that goes to sleep takes the lock and does not rely on it.
+//! R4. Only the place of the task travels. If its holder has changed meanwhile, the new one is polled once for nothing,
 //!     which every future must bear; comparing serials could lose the wake-up of the new one instead.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use crate::error::{Error, Result};
@@ -19,6 +22,8 @@ use crate::key::{self, Key};
 pub(crate) struct Remote {
     id: u16,
     inbox: Mutex<Inbox>,
+    /// R3.
+    mail: AtomicBool,
     bell: mio::Waker,
 }
 
@@ -58,6 +63,7 @@ impl Remote {
         let remote = Arc::new(Remote {
             id: free as u16,
             inbox: Mutex::default(),
+            mail: AtomicBool::new(false),
             bell,
         });
         kernels[free] = Some(remote.clone());
@@ -93,6 +99,7 @@ impl Remote {
         }
         inbox.marked[word] |= bit;
         inbox.queue.push(task);
+        self.mail.store(true, Ordering::Relaxed);
         let ring = std::mem::take(&mut inbox.asleep);
         drop(inbox);
         if ring {
@@ -101,10 +108,15 @@ impl Remote {
         }
     }
 
+    /// Whether somebody was woken.
+    pub(crate) fn has_mail(&self) -> bool {
+        self.mail.load(Ordering::Relaxed)
+    }
+
     /// Moves the woken tasks to `into`.
     pub(crate) fn drain(&self, into: &mut Vec<u32>) {
         let mut inbox = self.inbox();
-        inbox.asleep = false;
+        self.mail.store(false, Ordering::Relaxed);
         let Inbox { queue, marked, .. } = &mut *inbox;
         for &task in queue.iter() {
             marked[task as usize / 64] = 0;

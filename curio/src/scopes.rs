@@ -118,24 +118,35 @@ impl Scopes {
         index
     }
 
-    /// Takes a scope out of the tree. Children that are still there move up (S2); its waits are the caller's to move.
-    pub(crate) fn remove(&mut self, index: u32) -> Scope {
-        let scope = self.slab.remove(index as usize);
-        match scope.prev {
-            NONE if scope.parent != NONE => self.get_mut(scope.parent).first_child = scope.next,
-            NONE => {}
-            prev => self.get_mut(prev).next = scope.next,
+    /// Takes a scope out of the tree. It has no children and no waits any more.
+    #[inline]
+    pub(crate) fn remove(&mut self, index: u32) {
+        let Scope {
+            parent, next, prev, ..
+        } = self.slab.remove(index as usize);
+        if prev != NONE {
+            self.get_mut(prev).next = next;
+        } else if parent != NONE {
+            self.get_mut(parent).first_child = next;
         }
-        if scope.next != NONE {
-            self.get_mut(scope.next).prev = scope.prev;
+        if next != NONE {
+            self.get_mut(next).prev = prev;
         }
-        let mut child = scope.first_child;
+    }
+
+    /// Hands the children of a scope to its parent (S2).
+    pub(crate) fn adopt_children(&mut self, index: u32) {
+        let Scope {
+            parent,
+            first_child: mut child,
+            ..
+        } = *self.get(index);
         while child != NONE {
             let next = self.get(child).next;
-            self.adopt(child, scope.parent);
+            self.adopt(child, parent);
             child = next;
         }
-        scope
+        self.get_mut(index).first_child = NONE;
     }
 
     fn adopt(&mut self, child: u32, parent: u32) {

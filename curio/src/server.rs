@@ -9,10 +9,12 @@ use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::cancellation::disable_cancellation;
 use crate::error::{Error, Result};
+use crate::name::short_name;
 use crate::net::{Connect, TcpListener, TcpStream, ToAddrs};
 use crate::task::{Task, task};
 use crate::time::sleep;
@@ -108,7 +110,7 @@ where
     H: AsyncFn(TcpStream, SocketAddr) -> Result<()> + 'static,
 {
     let handler = Rc::new(handler);
-    let name: Rc<str> = crate::tables::short_name(std::any::type_name::<H>()).into();
+    let name: Arc<str> = short_name(std::any::type_name::<H>()).into();
     let clients = Clients::default();
     let error = loop {
         let (stream, addr) = match accept(&listener).await {

@@ -8,11 +8,11 @@
 //!     cloned or dropped.
 //! I3. What an operation armed is disarmed by `end_wait`, the only way to free its node.
 
-use std::borrow::Cow;
 use std::collections::{HashMap, VecDeque};
 use std::fmt::Write;
 use std::panic::Location;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::Waker;
 
 use slab::Slab;
@@ -20,6 +20,7 @@ use slab::Slab;
 use crate::cell::Runnable;
 use crate::error::{Error, Result};
 use crate::key::{self, Key, NONE};
+use crate::name::Name;
 use crate::readiness::{self, Direction, Source};
 use crate::scopes::Scopes;
 use crate::timers::{Target, Timers};
@@ -78,7 +79,7 @@ pub(crate) struct Tables {
     pub(crate) sources: Slab<Source>,
     pub(crate) source_count: u64,
     /// Names given by the user; all others come from the type of the future.
-    pub(crate) names: HashMap<u64, Rc<str>>,
+    pub(crate) names: HashMap<u64, Arc<str>>,
     /// Counts deliveries, so that "before" and "after" can be told apart. Starts at 1: 0 means never.
     pub(crate) epoch: u64,
     /// Scopes whose delivery an operation owes that completed in the present run; see `interrupt`.
@@ -99,7 +100,7 @@ impl Tables {
             kernel,
             tasks: Slab::new(),
             ready: VecDeque::new(),
-            waits: Waits::default(),
+            waits: Waits::new(kernel),
             scopes: Scopes::default(),
             timers: Timers::default(),
             sources: Slab::new(),
@@ -122,7 +123,7 @@ impl Tables {
         &mut self,
         cell: Rc<dyn Runnable>,
         spawned: &'static Location<'static>,
-        name: Option<Rc<str>>,
+        name: Option<Arc<str>>,
         daemon: bool,
     ) -> (Key, u64) {
         assert!(self.tasks.len() < key::MAX_INDEX, "too many tasks for one kernel");
@@ -163,23 +164,19 @@ impl Tables {
         Key::new(self.kernel, key::serial(self.tasks[task as usize].id), task)
     }
 
-    pub(crate) fn name(&self, slot: &Slot) -> Cow<'static, str> {
+    pub(crate) fn name(&self, slot: &Slot) -> Name {
         match self.names.get(&slot.id).filter(|_| slot.has(NAMED)) {
-            Some(name) => Cow::Owned(name.to_string()),
-            None => Cow::Borrowed(short_name(slot.cell.type_name())),
+            Some(name) => Name::Given(name.clone()),
+            None => Name::OfType(slot.cell.type_name()),
         }
     }
 
     /// Takes an ended task out of all tables and wakes those who wait for its end. The slot is the caller's to drop,
     /// outside of the borrow (I2).
     pub(crate) fn remove_task(&mut self, task: u32) -> Slot {
-        while self.slot(task).first_wait != NONE {
-            let wait = self.slot(task).first_wait;
-            self.end_wait(wait);
-        }
-        let root = self.slot(task).root;
-        if root != NONE {
-            self.remove_scopes(root);
+        let &mut Slot { first_wait, root, .. } = self.slot(task);
+        if first_wait != NONE || root != NONE {
+            self.forget_waits(task);
         }
         let slot = self.tasks.remove(task as usize);
         if slot.has(QUEUED) {
@@ -193,6 +190,18 @@ impl Tables {
             self.notify_joiners(slot.first_joiner);
         }
         slot
+    }
+
+    /// Frees what a task leaves behind: its scopes, and the nodes of operations that were leaked.
+    fn forget_waits(&mut self, task: u32) {
+        while self.slot(task).first_wait != NONE {
+            let wait = self.slot(task).first_wait;
+            self.end_wait(wait);
+        }
+        let root = self.slot(task).root;
+        if root != NONE {
+            self.remove_scopes(root);
+        }
     }
 
     /// Wakes those who wait for the end of a task, in the order in which they came: the list is newest first.
@@ -209,25 +218,25 @@ impl Tables {
             let Armed::Join { prev, .. } = wait.armed else {
                 break;
             };
-            wait.armed = Armed::Nothing;
-            wait.notified = true;
+            wait.armed = Armed::Notified;
             self.wake(at);
             at = prev;
         }
     }
 
     /// Puts the operation among those who wait for the end of a task.
-    pub(crate) fn arm_join(&mut self, index: u32, task: u32) {
+    #[inline]
+    pub(crate) fn arm_join(&mut self, index: u32, task: u32) -> Armed {
         let next = std::mem::replace(&mut self.slot(task).first_joiner, index);
-        self.waits.get_mut(index).armed = Armed::Join {
-            task,
-            next,
-            prev: NONE,
-        };
         if next != NONE
             && let Armed::Join { prev, .. } = &mut self.waits.get_mut(next).armed
         {
             *prev = index;
+        }
+        Armed::Join {
+            task,
+            next,
+            prev: NONE,
         }
     }
 
@@ -253,9 +262,10 @@ impl Tables {
             let wait = self.scopes.get(top).first_wait;
             self.end_wait(wait);
         }
-        if let Some(timer) = self.scopes.remove(top).timer {
+        if let Some(timer) = self.scopes.get(top).timer {
             self.timers.remove(timer);
         }
+        self.scopes.remove(top);
     }
 
     /// Whether the task was told of its cancellation.
@@ -303,33 +313,34 @@ impl Tables {
 
     // ---- Waits
 
-    /// Makes the node of an operation that begins to wait below `scope` (NONE: directly below the task).
+    /// Makes the node of an operation that begins to wait below `scope` (NONE: directly below the task). It has the next
+    /// key.
     #[inline]
     pub(crate) fn begin_wait(
         &mut self,
+        key: Key,
         task: u32,
         scope: u32,
         label: Label,
         place: &'static Location<'static>,
-    ) -> u32 {
+        armed: Armed,
+    ) {
         let head = match scope {
             NONE => &mut self.tasks[task as usize].first_wait,
             scope => &mut self.scopes.get_mut(scope).first_wait,
         };
-        let wait = Wait {
+        self.waits.insert(Wait {
             foreign: None,
             place,
             label,
             started: self.epoch,
             task,
             scope,
-            next: NONE,
+            next: std::mem::replace(head, key.index()),
             prev: NONE,
-            serial: 0,
-            armed: Armed::Nothing,
-            notified: false,
-        };
-        self.waits.insert(wait, head)
+            key,
+            armed,
+        });
     }
 
     /// Frees the node of an operation that has resolved or was dropped, and disarms all it had armed (I3). A waker that
@@ -341,7 +352,7 @@ impl Tables {
         }
         let wait = self.waits.nodes.remove(index as usize);
         match wait.armed {
-            Armed::Nothing | Armed::List { .. } => {}
+            Armed::Nothing | Armed::Notified | Armed::List { .. } => {}
             Armed::Timer(timer) => self.timers.remove(timer),
             Armed::Join { task, next, prev } => self.disarm_join(task, next, prev),
             Armed::Reader(source) => self.sources[source as usize].reader = NONE,
@@ -364,7 +375,7 @@ impl Tables {
     #[inline]
     pub(crate) fn find_wait(&self, wait: Key) -> Option<u32> {
         let node = self.waits.nodes.get(wait.index() as usize)?;
-        (node.serial == wait.serial()).then_some(wait.index())
+        (node.key == wait).then_some(wait.index())
     }
 
     /// Wakes an operation, so that it is polled again.
@@ -384,7 +395,7 @@ impl Tables {
     /// Tells an operation that what it waited for has happened (W3), and wakes it.
     pub(crate) fn notify(&mut self, index: u32) {
         self.waits.delist(index);
-        self.waits.get_mut(index).notified = true;
+        self.waits.get_mut(index).armed = Armed::Notified;
         self.wake(index);
     }
 
@@ -405,9 +416,9 @@ impl Tables {
     }
 
     /// Arms a timer that ends the wait.
-    pub(crate) fn arm_timer(&mut self, index: u32, deadline: u64) {
-        let timer = self.timers.insert(deadline, Target::Wait(index));
-        self.waits.get_mut(index).armed = Armed::Timer(timer);
+    #[inline]
+    pub(crate) fn arm_timer(&mut self, index: u32, deadline: u64) -> Armed {
+        Armed::Timer(self.timers.insert(deadline, Target::Wait(index)))
     }
 
     // ---- Sources
@@ -417,15 +428,16 @@ impl Tables {
             return Err(Error::other("too many sockets for one kernel"));
         }
         self.source_count += 1;
-        let serial = key::serial(self.source_count);
-        let index = self.sources.insert(Source::new(serial)) as u32;
-        Ok(Key::new(self.kernel, serial, index))
+        let index = self.sources.vacant_key() as u32;
+        let key = Key::new(self.kernel, key::serial(self.source_count), index);
+        self.sources.insert(Source::new(key));
+        Ok(key)
     }
 
     #[inline]
     pub(crate) fn find_source(&mut self, source: Key) -> Option<&mut Source> {
         let entry = self.sources.get_mut(source.index() as usize)?;
-        (entry.serial == source.serial()).then_some(entry)
+        (entry.key == source).then_some(entry)
     }
 
     /// Forgets a source and wakes those who wait for it: they find it closed.
@@ -436,20 +448,21 @@ impl Tables {
         let Source { reader, writer, .. } = self.sources.remove(source.index() as usize);
         for wait in [reader, writer] {
             if wait != NONE {
-                self.waits.get_mut(wait).armed = Armed::Nothing;
-                self.notify(wait);
+                self.waits.get_mut(wait).armed = Armed::Notified;
+                self.wake(wait);
             }
         }
     }
 
     /// Seats an operation at a source.
-    pub(crate) fn arm_source(&mut self, index: u32, source: Key, direction: Direction) {
+    #[inline]
+    pub(crate) fn arm_source(&mut self, index: u32, source: Key, direction: Direction) -> Armed {
         let entry = source.index();
         *self.sources[entry as usize].seat(direction) = index;
-        self.waits.get_mut(index).armed = match direction {
+        match direction {
             Direction::Read => Armed::Reader(entry),
             Direction::Write => Armed::Writer(entry),
-        };
+        }
     }
 
     /// Enters an event, and wakes those whom it concerns (I7).
@@ -513,7 +526,7 @@ impl Tables {
             slot.spawned
         );
         let mut waits: Vec<_> = self.waits.nodes.iter().filter(|(_, w)| w.task == task).collect();
-        waits.sort_by_key(|(_, w)| w.serial);
+        waits.sort_by_key(|(_, w)| w.key.serial());
         if waits.is_empty() {
             text.push_str(if slot.has(QUEUED) {
                 ": READY"
@@ -541,28 +554,9 @@ impl Random {
     }
 }
 
-/// The name of the function that a future's type was made from: `kid` for `hello::kid::{{closure}}`.
-pub(crate) fn short_name(type_name: &'static str) -> &'static str {
-    let mut path = type_name;
-    while let Some(outer) = path.strip_suffix("::{{closure}}") {
-        path = outer;
-    }
-    let generics = path.find('<').unwrap_or(path.len());
-    let path = &path[..generics];
-    path.rsplit("::").next().unwrap_or(path)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn names_are_those_of_the_functions() {
-        assert_eq!(short_name("hello::kid::{{closure}}"), "kid");
-        assert_eq!(short_name("hello::main::{{closure}}::{{closure}}"), "main");
-        assert_eq!(short_name("curio::time::Sleep"), "Sleep");
-        assert_eq!(short_name("a::Wrap<b::C<d::E>>"), "Wrap");
-    }
 
     #[test]
     fn an_entry_of_a_sleeping_task_is_small() {

@@ -5,6 +5,7 @@ use std::future::Future;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::pin::Pin;
 use std::rc::{Rc, Weak};
+use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
 use std::time::Duration;
 
@@ -12,9 +13,9 @@ use crate::cell::{Header, Joinable, TaskCell};
 use crate::context::{self, Context};
 use crate::error::{Deadlock, Error, Result, TaskError};
 use crate::key::Key;
+use crate::name::short_name;
 use crate::outcome::{Outcome, Value};
 use crate::state::State;
-use crate::tables;
 use crate::timeout::{IgnoreTimeout, ignore_after};
 use crate::traps::Waiting;
 
@@ -108,7 +109,7 @@ where
 #[must_use = "the task does not run unless it is spawned"]
 pub struct TaskBuilder<F> {
     future: F,
-    name: Option<Rc<str>>,
+    name: Option<Arc<str>>,
     daemon: bool,
 }
 
@@ -124,7 +125,7 @@ where
     /// })
     /// .unwrap();
     /// ```
-    pub fn name(mut self, name: impl Into<Rc<str>>) -> Self {
+    pub fn name(mut self, name: impl Into<Arc<str>>) -> Self {
         self.name = Some(name.into());
         self
     }
@@ -179,7 +180,7 @@ fn here(context: Option<&Context>) -> &Context {
 pub(crate) fn spawn_in<F>(
     context: &Context,
     future: F,
-    name: Option<Rc<str>>,
+    name: Option<Arc<str>>,
     daemon: bool,
     spawned: &'static Location<'static>,
 ) -> Task<Value<F>>
@@ -212,7 +213,7 @@ pub struct Task<T> {
     context: Weak<Context>,
     key: Key,
     id: u64,
-    name: Option<Rc<str>>,
+    name: Option<Arc<str>>,
     daemon: bool,
 }
 
@@ -390,7 +391,7 @@ impl<T> Task<T> {
     pub fn name(&self) -> &str {
         match &self.name {
             Some(name) => name,
-            None => tables::short_name(self.cell.type_name()),
+            None => short_name(self.cell.type_name()),
         }
     }
 

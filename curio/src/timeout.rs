@@ -340,21 +340,24 @@ impl OpenScope {
         cx: &mut TaskContext<'_>,
         place: &'static Location<'static>,
     ) -> Option<Error> {
-        let (error, index, foreign) = context.interrupting(|tables| {
-            let index = match self.find(context, tables) {
-                Some(index) => index,
-                None => self.open(context, tables, task),
-            };
-            if !tables.scopes.get(index).armed {
-                let deadline = limit.deadline(context);
-                // Should the timeout be moved to another task, the deadline stays.
-                *limit = Limit::At(deadline);
-                tables.arm_timeout(index, deadline, context.now());
+        let mut tables = context.tables.borrow_mut();
+        let index = match self.key {
+            Some(key) => key.index(),
+            None => self.open(context, &mut tables, task),
+        };
+        if !tables.scopes.get(index).armed {
+            let deadline = limit.deadline(context);
+            // Should the timeout be moved to another task, the deadline stays.
+            *limit = Limit::At(deadline);
+            if !tables.arm_timeout(index, deadline, context.now()) {
+                drop(tables);
+                context.interrupting(|tables| tables.interrupt(index));
+                tables = context.tables.borrow_mut();
             }
-            let own = self.waiting.find(context, tables).unwrap_or(NONE);
-            let error = tables.timeout_boundary(index, own);
-            (error, index, tables.scopes.get(index).foreign_since != 0)
-        });
+        }
+        let own = self.waiting.find(context, &tables).unwrap_or(NONE);
+        let (error, foreign) = tables.timeout_boundary(index, own);
+        drop(tables);
         if error.is_some() || !foreign || waker::is_running(context, cx.waker()) {
             self.waiting.end();
             return error;

@@ -123,7 +123,7 @@ impl Waiting {
             let Some(context) = context else { return false };
             let tables = context.tables.borrow();
             let index = self.find(context, &tables);
-            index.is_some_and(|index| tables.waits.get(index).notified)
+            index.is_some_and(|index| tables.waits.get(index).armed == Armed::Notified)
         })
     }
 
@@ -161,7 +161,7 @@ impl Waiting {
         label: Label,
         place: &'static Location<'static>,
     ) -> Result<()> {
-        self.trap(cx, label, place, |_, _, _| ())
+        self.trap(cx, label, place, |_, _, _| Armed::Nothing)
     }
 
     /// The same on the list of a primitive. The operation is notified in its turn.
@@ -180,8 +180,7 @@ impl Waiting {
         place: &'static Location<'static>,
     ) -> Result<()> {
         self.trap(cx, label, place, |context, tables, index| {
-            tables.waits.get_mut(index).notified = false;
-            list.enlist(context, tables, index);
+            list.enlist(context, tables, index)
         })
     }
 
@@ -231,32 +230,11 @@ impl Waiting {
                 return Poll::Pending;
             }
             loop {
-                let mut tables = context.tables.borrow_mut();
-                let Some(entry) = tables.find_source(source) else {
-                    drop(tables);
-                    return Poll::Ready(Err(self.gone(context, source)));
-                };
-                let (ready, seat) = (entry.is_ready(direction), *entry.seat(direction));
-                if seat != NONE && self.find(context, &tables) != Some(seat) {
-                    return Poll::Ready(Err(Error::Busy(direction.into())));
+                match self.may_try(context, source, direction) {
+                    Ok(true) => {}
+                    Ok(false) => return self.wait_ready(context, task, source, direction, cx, place),
+                    Err(error) => return Poll::Ready(Err(error)),
                 }
-                if !ready {
-                    return match self.enter(
-                        context,
-                        tables,
-                        task,
-                        cx,
-                        direction.into(),
-                        place,
-                        |_, tables, index| {
-                            tables.arm_source(index, source, direction);
-                        },
-                    ) {
-                        Ok(()) => Poll::Pending,
-                        Err(error) => Poll::Ready(Err(error)),
-                    };
-                }
-                drop(tables);
                 match call() {
                     Ok((value, exhausted)) => {
                         if exhausted || self.key.is_some() {
@@ -264,19 +242,71 @@ impl Waiting {
                         }
                         return Poll::Ready(Ok(value));
                     }
-                    Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-                    Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
-                        if let Some(entry) = context.tables.borrow_mut().find_source(source) {
-                            entry.clear(direction);
+                    Err(error) => {
+                        if let Some(error) = self.failed_io(context, source, direction, error) {
+                            return Poll::Ready(Err(error));
                         }
-                    }
-                    Err(e) => {
-                        self.complete();
-                        return Poll::Ready(Err(Error::Io(e)));
                     }
                 }
             }
         })
+    }
+
+    /// Whether a system call may be tried: the socket is thought to be ready, and nobody else waits for it.
+    #[inline]
+    fn may_try(&mut self, context: &Context, source: Key, direction: Direction) -> Result<bool> {
+        let mut tables = context.tables.borrow_mut();
+        let Some(entry) = tables.find_source(source) else {
+            drop(tables);
+            return Err(self.gone(context, source));
+        };
+        let (ready, seat) = (entry.is_ready(direction), *entry.seat(direction));
+        if seat != NONE && self.find(context, &tables) != Some(seat) {
+            return Err(Error::Busy(direction.into()));
+        }
+        Ok(ready)
+    }
+
+    #[inline(never)]
+    fn wait_ready<R>(
+        &mut self,
+        context: &Context,
+        task: u32,
+        source: Key,
+        direction: Direction,
+        cx: &mut TaskContext<'_>,
+        place: &'static Location<'static>,
+    ) -> Poll<Result<R>> {
+        let tables = context.tables.borrow_mut();
+        let arm = |_: &Context, tables: &mut Tables, index: u32| tables.arm_source(index, source, direction);
+        match self.enter(context, tables, task, cx, direction.into(), place, arm) {
+            Ok(()) => Poll::Pending,
+            Err(error) => Poll::Ready(Err(error)),
+        }
+    }
+
+    /// A system call has failed. None: it is to be tried again, when the socket is ready.
+    #[cold]
+    fn failed_io(
+        &mut self,
+        context: &Context,
+        source: Key,
+        direction: Direction,
+        error: io::Error,
+    ) -> Option<Error> {
+        match error.kind() {
+            io::ErrorKind::Interrupted => None,
+            io::ErrorKind::WouldBlock => {
+                if let Some(entry) = context.tables.borrow_mut().find_source(source) {
+                    entry.clear(direction);
+                }
+                None
+            }
+            _ => {
+                self.complete();
+                Some(Error::Io(error))
+            }
+        }
     }
 
     /// A system call has succeeded.
@@ -323,7 +353,7 @@ impl Waiting {
                 cx,
                 label,
                 place,
-                |_, _, _| (),
+                |_, _, _| Armed::Nothing,
             );
             context.hot.set(hot);
             result
@@ -336,7 +366,7 @@ impl Waiting {
         cx: &mut TaskContext<'_>,
         label: Label,
         place: &'static Location<'static>,
-        arm: impl FnOnce(&Context, &mut Tables, u32),
+        arm: impl FnOnce(&Context, &mut Tables, u32) -> Armed,
     ) -> Result<()> {
         context::with_task(|context, task| {
             self.enter(context, context.tables.borrow_mut(), task, cx, label, place, arm)
@@ -355,7 +385,7 @@ impl Waiting {
         cx: &mut TaskContext<'_>,
         label: Label,
         place: &'static Location<'static>,
-        arm: impl FnOnce(&Context, &mut Tables, u32),
+        arm: impl FnOnce(&Context, &mut Tables, u32) -> Armed,
     ) -> Result<()> {
         let mut waiting = NONE;
         if self.key.is_some() {
@@ -374,16 +404,18 @@ impl Waiting {
         let own = waker::is_running(context, cx.waker());
         if waiting == NONE {
             let scope = context.open_scopes(&mut tables, task);
-            let index = tables.begin_wait(task, scope, label, place);
-            self.key = Some(Key::new(context.id, tables.waits.get(index).serial, index));
-            arm(context, &mut tables, index);
+            let key = tables.waits.next_key();
+            let armed = arm(context, &mut tables, key.index());
+            tables.begin_wait(key, task, scope, label, place, armed);
+            self.key = Some(key);
             if own {
                 return Ok(());
             }
-            waiting = index;
+            waiting = key.index();
         } else {
-            if tables.waits.get(waiting).armed == Armed::Nothing {
-                arm(context, &mut tables, waiting);
+            if let Armed::Nothing | Armed::Notified = tables.waits.get(waiting).armed {
+                let armed = arm(context, &mut tables, waiting);
+                tables.waits.get_mut(waiting).armed = armed;
             }
             let known = match &tables.waits.get(waiting).foreign {
                 Some(foreign) => foreign.will_wake(cx.waker()),
@@ -436,7 +468,7 @@ impl Waiting {
             let mut tables = context.tables.borrow_mut();
             let Some(index) = self
                 .find(context, &tables)
-                .filter(|&i| tables.waits.get(i).notified)
+                .filter(|&i| tables.waits.get(i).armed == Armed::Notified)
             else {
                 return false;
             };
@@ -556,10 +588,13 @@ impl WaitList {
         }
     }
 
-    fn enlist(&self, context: &Context, tables: &mut Tables, index: u32) {
+    fn enlist(&self, context: &Context, tables: &mut Tables, index: u32) -> Armed {
         let known = self.list.get().filter(|key| key.kernel() == context.id);
-        let list = tables.waits.enlist(known.map_or(NONE, Key::index), index);
-        self.list.set(Some(Key::new(context.id, 0, list)));
+        let armed = tables.waits.enlist(known.map_or(NONE, Key::index), index);
+        if let (None, Armed::List { list, .. }) = (known, armed) {
+            self.list.set(Some(Key::new(context.id, 0, list)));
+        }
+        armed
     }
 
     fn with_list<R>(&self, none: R, f: impl FnOnce(&mut Tables, u32) -> R) -> R {

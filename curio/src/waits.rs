@@ -8,14 +8,14 @@
 //! W1. A node exists exactly while an operation waits: after its first `Pending`, before it resolves or is dropped.
 //! W2. Each node is on the list of its owner (its scope, or its task where it is below no scope).
 //! W3. A node is on the list of a primitive exactly while `armed` says so; whoever chooses it to be woken takes it off
-//!     and sets `notified`. An operation that is dropped with `notified` set passes the wake-up on.
+//!     and sets it to `Notified`. An operation that is dropped in that state passes the wake-up on.
 
 use std::panic::Location;
 use std::task::Waker;
 
 use slab::Slab;
 
-use crate::key::NONE;
+use crate::key::{Key, NONE};
 use crate::timers::TimerKey;
 
 /// What a task waits for, as the monitor and the reports show it.
@@ -56,6 +56,8 @@ impl Label {
 pub(crate) enum Armed {
     /// Only a waker.
     Nothing,
+    /// It has happened: the operation was chosen to be woken (W3).
+    Notified,
     Timer(TimerKey),
     /// A place among those who wait for the end of a task.
     Join {
@@ -86,9 +88,8 @@ pub(crate) struct Wait {
     pub(crate) scope: u32,
     pub(crate) next: u32,
     pub(crate) prev: u32,
-    pub(crate) serial: u32,
+    pub(crate) key: Key,
     pub(crate) armed: Armed,
-    pub(crate) notified: bool,
 }
 
 /// The head of a doubly linked list of nodes.
@@ -99,14 +100,30 @@ struct List {
 }
 
 /// All nodes, and the lists of the primitives.
-#[derive(Default)]
 pub(crate) struct Waits {
     pub(crate) nodes: Slab<Wait>,
     lists: Slab<List>,
-    count: u64,
+    kernel: u16,
+    count: u32,
 }
 
 impl Waits {
+    pub(crate) fn new(kernel: u16) -> Waits {
+        Waits {
+            nodes: Slab::new(),
+            lists: Slab::new(),
+            kernel,
+            count: 0,
+        }
+    }
+
+    /// The key of the node that is made next.
+    #[inline]
+    pub(crate) fn next_key(&mut self) -> Key {
+        self.count = self.count.wrapping_add(1);
+        Key::new(self.kernel, self.count, self.nodes.vacant_key() as u32)
+    }
+
     #[inline]
     pub(crate) fn get(&self, index: u32) -> &Wait {
         &self.nodes[index as usize]
@@ -117,18 +134,14 @@ impl Waits {
         &mut self.nodes[index as usize]
     }
 
-    /// Makes a node, whose `prev` is NONE, at the front of the owner's list `head` (W2).
-    pub(crate) fn insert(&mut self, mut wait: Wait, head: &mut u32) -> u32 {
-        self.count += 1;
-        wait.serial = crate::key::serial(self.count);
-        wait.next = *head;
-        let next = wait.next;
-        let index = self.nodes.insert(wait) as u32;
-        *head = index;
+    /// Enters a node, which has the next key, at the front of the owner's list (W2).
+    #[inline]
+    pub(crate) fn insert(&mut self, wait: Wait) {
+        let (next, index) = (wait.next, wait.key.index());
+        self.nodes.insert(wait);
         if next != NONE {
             self.get_mut(next).prev = index;
         }
-        index
     }
 
     /// Puts a node at the front of its owner's list.
@@ -154,8 +167,8 @@ impl Waits {
         }
     }
 
-    /// Puts the node at the end of the primitive's list, which is made when it is first needed.
-    pub(crate) fn enlist(&mut self, list: u32, index: u32) -> u32 {
+    /// Puts the node with this index, which need not exist yet, at the end of a list. A list is made when it is needed.
+    pub(crate) fn enlist(&mut self, list: u32, index: u32) -> Armed {
         let list = match list {
             NONE => self.lists.insert(List {
                 head: NONE,
@@ -165,20 +178,16 @@ impl Waits {
         };
         let entry = &mut self.lists[list as usize];
         let prev = std::mem::replace(&mut entry.tail, index);
-        match prev {
-            NONE => entry.head = index,
-            prev => {
-                if let Armed::List { next, .. } = &mut self.nodes[prev as usize].armed {
-                    *next = index;
-                }
-            }
+        if prev == NONE {
+            entry.head = index;
+        } else if let Armed::List { next, .. } = &mut self.nodes[prev as usize].armed {
+            *next = index;
         }
-        self.nodes[index as usize].armed = Armed::List {
+        Armed::List {
             list,
             next: NONE,
             prev,
-        };
-        list
+        }
     }
 
     /// Takes the node off the list of its primitive (W3).
@@ -225,21 +234,25 @@ impl Waits {
 mod tests {
     use super::*;
 
-    #[track_caller]
-    fn wait() -> Wait {
-        Wait {
-            foreign: None,
-            place: Location::caller(),
-            label: Label::TIME_SLEEP,
-            started: 0,
-            task: 0,
-            scope: NONE,
-            next: NONE,
-            prev: NONE,
-            serial: 0,
-            armed: Armed::Nothing,
-            notified: false,
-        }
+    /// Makes nodes on the owner's list `head`.
+    fn nodes(waits: &mut Waits, head: &mut u32, count: usize) -> Vec<u32> {
+        let make = |_| {
+            let key = waits.next_key();
+            waits.insert(Wait {
+                foreign: None,
+                place: Location::caller(),
+                label: Label::TIME_SLEEP,
+                started: 0,
+                task: 0,
+                scope: NONE,
+                next: std::mem::replace(head, key.index()),
+                prev: NONE,
+                key,
+                armed: Armed::Nothing,
+            });
+            key.index()
+        };
+        (0..count).map(make).collect()
     }
 
     fn listed(waits: &mut Waits, list: u32) -> Vec<u32> {
@@ -253,32 +266,36 @@ mod tests {
 
     #[test]
     fn a_primitives_list_is_first_in_first_out() {
-        let mut waits = Waits::default();
-        let mut owner = NONE;
-        let nodes: Vec<u32> = (0..5).map(|_| waits.insert(wait(), &mut owner)).collect();
+        let mut waits = Waits::new(1);
+        let nodes = nodes(&mut waits, &mut NONE.clone(), 5);
         let mut list = NONE;
-        for &n in &nodes {
-            list = waits.enlist(list, n);
+        let mut enlist = |waits: &mut Waits, index: u32| {
+            let armed = waits.enlist(list, index);
+            waits.get_mut(index).armed = armed;
+            let Armed::List { list: made, .. } = armed else {
+                panic!()
+            };
+            list = made;
+        };
+        nodes.iter().for_each(|&n| enlist(&mut waits, n));
+        for n in [0, 2, 4] {
+            waits.delist(nodes[n]);
         }
-        waits.delist(nodes[0]);
-        waits.delist(nodes[2]);
-        waits.delist(nodes[4]);
-        waits.enlist(list, nodes[0]);
+        enlist(&mut waits, nodes[0]);
         assert_eq!(listed(&mut waits, list), [nodes[1], nodes[3], nodes[0]]);
     }
 
     #[test]
     fn an_owners_list_loses_exactly_the_unlinked() {
-        let mut waits = Waits::default();
+        let mut waits = Waits::new(1);
         let mut owner = NONE;
-        let nodes: Vec<u32> = (0..4).map(|_| waits.insert(wait(), &mut owner)).collect();
-        for &n in &[nodes[1], nodes[3], nodes[0]] {
-            waits.unlink(n, &mut owner);
-            waits.nodes.remove(n as usize);
+        let nodes = nodes(&mut waits, &mut owner, 4);
+        for n in [1, 3, 0] {
+            waits.unlink(nodes[n], &mut owner);
+            waits.nodes.remove(nodes[n] as usize);
         }
         assert_eq!(owner, nodes[2]);
-        assert_eq!(waits.get(owner).next, NONE);
-        waits.unlink(owner, &mut owner.clone());
+        assert_eq!((waits.get(owner).next, waits.get(owner).prev), (NONE, NONE));
     }
 
     #[test]

@@ -134,7 +134,9 @@ struct Journal {
 
 impl Journal {
     fn note<T>(&self, place: u16, result: &Result<T>) {
-        self.log.borrow_mut().push((place, seen(result), clock() - self.start));
+        self.log
+            .borrow_mut()
+            .push((place, seen(result), clock() - self.start));
     }
 }
 
@@ -204,7 +206,11 @@ fn execute<'a>(program: &'a Program, journal: &'a Journal) -> Pin<Box<dyn Future
 
 /// Runs the program in a task that is cancelled at `cancel`, and gives the log; its last entry is the end of the task.
 fn run_in_kernel(program: &Program, cancel: Option<Duration>, seed: u64) -> Log {
-    let kernel = Kernel::builder().clock(Clock::Virtual).seed(seed).build().unwrap();
+    let kernel = Kernel::builder()
+        .clock(Clock::Virtual)
+        .seed(seed)
+        .build()
+        .unwrap();
     let program = program.clone();
     let log = kernel
         .run(async move {
@@ -386,7 +392,9 @@ impl Model {
         let here = self.scopes.len();
         self.open(Level::Timeout, limit);
         let result = self.program(inner);
-        let Some(scope) = self.scopes.pop() else { unreachable!() };
+        let Some(scope) = self.scopes.pop() else {
+            unreachable!()
+        };
         let seen = match result {
             Ok(()) => None,
             Err(Early { seen, dropped_to }) => {
@@ -420,13 +428,18 @@ impl Model {
         // Where the interruption is delivered: at the operation, or at the innermost boundary. A shield in between keeps
         // everything away.
         let (from, reachable) = if foreign {
-            let boundary = self.scopes.iter().rposition(|s| !matches!(s.level, Level::Shield));
+            let boundary = self
+                .scopes
+                .iter()
+                .rposition(|s| !matches!(s.level, Level::Shield));
             let boundary = boundary.unwrap_or(0);
             (boundary, boundary + 1 == self.scopes.len())
         } else {
             (self.scopes.len() - 1, true)
         };
-        let shield = self.scopes[..=from].iter().rposition(|s| matches!(s.level, Level::Shield));
+        let shield = self.scopes[..=from]
+            .iter()
+            .rposition(|s| matches!(s.level, Level::Shield));
         let outermost = shield.map_or(0, |shield| shield + 1);
         let visible = if reachable { outermost..from + 1 } else { 0..0 };
 
@@ -490,7 +503,7 @@ impl Model {
 fn random_programs_do_what_the_model_says() {
     // Small programs first, so that the first failure is one that can be understood.
     for size in 2..=16 {
-        for seed in 0..300 {
+        for seed in 0..600 {
             let mut generator = Generator {
                 random: Random(size * 1_000_000 + seed),
                 places: 0,
@@ -503,7 +516,10 @@ fn random_programs_do_what_the_model_says() {
             };
             let expected = Model::run(&program, cancel);
             let got = run_in_kernel(&program, cancel, seed);
-            assert_eq!(got, expected, "size {size}, seed {seed}, cancel at {cancel:?}: {program:#?}");
+            assert_eq!(
+                got, expected,
+                "size {size}, seed {seed}, cancel at {cancel:?}: {program:#?}"
+            );
         }
     }
 }
