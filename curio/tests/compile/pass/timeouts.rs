@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use curio::{
-    Error, Result, WithTimeout, clock, disable_cancellation, ignore_after, ignore_at, interruptible, run, sleep,
-    timeout_after, timeout_at,
+    Error, Result, WithTimeout, clock, disable_cancellation, ignore_after, ignore_at, interruptible, run,
+    sleep, timeout_after, timeout_at,
 };
 
 const SEC: Duration = Duration::from_secs(1);
