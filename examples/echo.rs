@@ -4,7 +4,7 @@
 //! a shortage of file descriptors. This one ends then.
 
 use curio::net::{TcpListener, TcpStream, ToAddrs};
-use curio::{Error, Result, run, spawn_daemon};
+use curio::{Result, run, spawn_daemon};
 use std::net::SocketAddr;
 
 #[path = "common/address.rs"]
@@ -48,5 +48,5 @@ async fn echo_client(client: TcpStream, addr: SocketAddr) -> Result<()> {
 
 fn main() -> Result<()> {
     let addr = address::read(HELP);
-    run(echo_server(&addr)).map_err(|e| Error::other(format!("cannot serve at {addr}: {e}")))
+    run(echo_server(&addr))
 }

@@ -1,7 +1,7 @@
 //! A server that says back whatever it is told, in one call; `echo.rs` is the same by hand.
 
 use curio::net::TcpStream;
-use curio::{Error, Result, run, tcp_server};
+use curio::{Result, run, tcp_server};
 use std::net::SocketAddr;
 
 #[path = "common/address.rs"]
@@ -35,5 +35,5 @@ async fn echo_client(client: TcpStream, addr: SocketAddr) -> Result<()> {
 
 fn main() -> Result<()> {
     let addr = address::read(HELP);
-    run(tcp_server(&addr, echo_client)).map_err(|e| Error::other(format!("cannot serve at {addr}: {e}")))
+    run(tcp_server(&addr, echo_client))
 }

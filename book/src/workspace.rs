@@ -4,7 +4,7 @@
 //! neither the network nor a lock file for this, and answers in some hundredths of a second.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, anyhow, bail};
@@ -73,10 +73,18 @@ impl Workspace {
         })
     }
 
-    /// A path as the book shows it: from the workspace's folder, with forward slashes.
+    /// A path as the book shows it: from the workspace's folder, with forward slashes, and without the detour of a
+    /// `#[path = "../.."]`.
     pub fn relative(&self, path: &Path) -> String {
         let inside = path.strip_prefix(&self.root).unwrap_or(path);
-        inside.to_string_lossy().replace('\\', "/")
+        let mut shown: Vec<_> = Vec::new();
+        for part in inside.components() {
+            match (part, shown.last()) {
+                (Component::ParentDir, Some(Component::Normal(_))) => drop(shown.pop()),
+                (part, _) => shown.push(part),
+            }
+        }
+        PathBuf::from_iter(shown).to_string_lossy().replace('\\', "/")
     }
 }
 
@@ -257,8 +265,10 @@ mod tests {
 
     #[test]
     fn paths_are_shown_from_the_root() {
-        let path = workspace().relative(Path::new("/w/examples/hello.rs"));
-        assert_eq!(path, "examples/hello.rs");
+        let shown = |path| workspace().relative(Path::new(path));
+        assert_eq!(shown("/w/examples/hello.rs"), "examples/hello.rs");
+        assert_eq!(shown("/w/chapter/src/../wrong/turn.rs"), "chapter/wrong/turn.rs");
+        assert_eq!(shown("/elsewhere/../x.rs"), "/x.rs");
     }
 
     #[test]

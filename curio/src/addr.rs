@@ -15,7 +15,9 @@ use crate::error::{Error, Result};
 ///
 /// assert_eq!(("127.0.0.1", 80).to_addrs().unwrap()[0].to_string(), "127.0.0.1:80");
 /// assert_eq!("[::1]:80".to_addrs().unwrap()[0].to_string(), "[::1]:80");
+/// // All interfaces:
 /// assert_eq!(("", 80).to_addrs().unwrap()[0].to_string(), "0.0.0.0:80");
+/// assert_eq!(":80".to_addrs().unwrap()[0].to_string(), "0.0.0.0:80");
 /// assert!("example.org:80".to_addrs().is_err()); // a name
 /// ```
 pub trait ToAddrs {

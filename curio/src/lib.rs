@@ -10,20 +10,21 @@
 //!
 //! async fn kid() -> Result<()> {
 //!     println!("Building the Millenium Falcon in Minecraft");
-//!     match sleep(Duration::from_secs(1000)).await {
-//!         Err(Error::Cancelled(p)) => {
-//!             println!("Fine. Saving my work.");
-//!             Err(Error::Cancelled(p))
-//!         }
-//!         other => other,
+//!     let slept = sleep(Duration::from_secs(1000)).await;
+//!     if slept.is_err() {
+//!         println!("Fine. Saving my work.");
 //!     }
+//!     slept
 //! }
 //!
 //! async fn parent() -> Result<()> {
 //!     let kid = spawn(kid());
-//!     if let Err(Error::Timeout(_)) = timeout_after(Duration::from_millis(10), kid.join()).await {
-//!         println!("I warned you!");
-//!         kid.cancel().await?;
+//!     match timeout_after(Duration::from_millis(10), kid.join()).await {
+//!         Err(Error::Timeout(_)) => {
+//!             println!("I warned you!");
+//!             kid.cancel().await?;
+//!         }
+//!         joined => joined?,
 //!     }
 //!     println!("Leaving!");
 //!     Ok(())

@@ -97,6 +97,14 @@ impl<S: mio::event::Source> Drop for Registered<S> {
     }
 }
 
+/// The error of the system, which does not say whom it is about.
+fn at_address(what: &str, addr: SocketAddr, error: io::Error) -> Error {
+    Error::Io(io::Error::new(
+        error.kind(),
+        format!("cannot {what} {addr}: {error}"),
+    ))
+}
+
 /// A socket that accepts connections, as [`std::net::TcpListener`].
 ///
 /// ```
@@ -146,7 +154,7 @@ impl TcpListener {
                         io: Registered::new(listener)?,
                     });
                 }
-                Err(error) => last = Error::Io(error),
+                Err(error) => last = at_address("listen at", addr, error),
             }
         }
         Err(last)
@@ -510,7 +518,7 @@ impl fmt::Debug for TcpStream {
 pub struct Connect {
     addrs: std::vec::IntoIter<SocketAddr>,
     last: Option<Error>,
-    attempt: Option<TcpStream>,
+    attempt: Option<(TcpStream, SocketAddr)>,
     waiting: Waiting,
     place: &'static Location<'static>,
 }
@@ -527,19 +535,19 @@ impl Future for Connect {
             place,
         } = &mut *self;
         loop {
-            let Some(stream) = attempt else {
+            let Some((stream, addr)) = attempt else {
                 let Some(addr) = addrs.next() else {
                     let Some(error) = last.take() else {
                         panic!("a Connect was polled after it had completed")
                     };
                     return Poll::Ready(Err(error));
                 };
-                match mio::net::TcpStream::connect(addr)
-                    .map_err(Error::Io)
-                    .and_then(Registered::new)
-                {
-                    Ok(io) => *attempt = Some(TcpStream { io }),
-                    Err(error) => *last = Some(error),
+                match mio::net::TcpStream::connect(addr) {
+                    Ok(socket) => match Registered::new(socket) {
+                        Ok(io) => *attempt = Some((TcpStream { io }, addr)),
+                        Err(error) => *last = Some(error),
+                    },
+                    Err(error) => *last = Some(at_address("connect to", addr, error)),
                 }
                 continue;
             };
@@ -555,11 +563,12 @@ impl Future for Connect {
                     other => other.map(|_| ((), false)),
                 }
             }));
-            let stream = attempt.take();
+            let addr = *addr;
+            let stream = attempt.take().map(|(stream, _)| stream);
             match (connected, stream) {
                 (Ok(()), Some(stream)) => return Poll::Ready(Ok(stream)),
-                (Err(error), _) if error.is_cancellation() => return Poll::Ready(Err(error)),
-                (Err(error), _) => *last = Some(error),
+                (Err(Error::Io(error)), _) => *last = Some(at_address("connect to", addr, error)),
+                (Err(error), _) => return Poll::Ready(Err(error)),
                 (Ok(()), None) => {}
             }
         }

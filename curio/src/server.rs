@@ -49,6 +49,8 @@ pub fn open_connection(addr: impl ToAddrs) -> Connect {
 /// *Waits* for ever. *Interrupted* by cancellation and timeouts: then all its clients are cancelled and awaited, too.
 /// A handler that fails or panics concerns only its client; it is logged.
 ///
+/// To serve on any free port (0) and learn which it is, bind a [`TcpListener`] first and use [`run_server`].
+///
 /// # Errors
 ///
 /// [`Error::Io`] if the address cannot be had. The interruption.

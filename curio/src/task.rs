@@ -57,18 +57,18 @@ where
 /// As for [`spawn`].
 ///
 /// ```
-/// use curio::{run, sleep, spawn_daemon};
+/// use curio::{Result, run, sleep, spawn_daemon};
 /// use std::time::Duration;
 ///
+/// async fn tick() -> Result<()> {
+///     loop {
+///         sleep(Duration::from_secs(1)).await?;
+///         println!("tick");
+///     }
+/// }
+///
 /// run(async {
-///     spawn_daemon(async {
-///         loop {
-///             sleep(Duration::from_secs(1)).await?;
-///         }
-///         #[allow(unreachable_code)]
-///         Ok(())
-///     });
-///     Ok(())
+///     spawn_daemon(tick());
 /// })
 /// .unwrap();
 /// ```

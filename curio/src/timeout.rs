@@ -271,6 +271,7 @@ where
 #[inline]
 fn edge<T>(result: Result<T>, delivered: bool) -> Result<T> {
     match result {
+        Ok(value) => Ok(value),
         // Its own.
         Err(Error::Timeout(p) | Error::TimeoutCancellation(p)) if delivered => Err(Error::Timeout(p)),
         // An inner one, that nobody has handled.

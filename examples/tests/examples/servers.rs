@@ -173,7 +173,7 @@ fn an_address_that_cannot_be_had_gets_one_clear_line() {
             let error = finished.stderr;
             assert_eq!(error.matches('\n').count(), 1, "{error}");
             assert!(
-                error.starts_with(&format!("Error: cannot serve at {addr}: ")),
+                error.starts_with(&format!("Error: cannot listen at {addr}: ")),
                 "{error}"
             );
             // What the system says is worded by the system.
