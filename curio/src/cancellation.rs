@@ -209,6 +209,9 @@ impl ShieldScope {
             self.key = Some(Key::new(context.id, tables.scopes.get(index).serial, index));
             index
         });
+        if tables.parent_scope(index) != outer {
+            tables.move_scope(index, outer);
+        }
         context.scope.set(index);
         Inside { context, outer }
     }

@@ -16,6 +16,7 @@ use std::rc::{Rc, Weak};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
+use crate::contain::contain;
 use crate::error::{Error, Result};
 use crate::key::{Key, NONE};
 use crate::readiness::Selector;
@@ -108,7 +109,7 @@ impl Context {
         if !tables.foreign_wakes.is_empty() {
             let wakers = std::mem::take(&mut tables.foreign_wakes);
             drop(tables);
-            wakers.into_iter().for_each(std::task::Waker::wake);
+            wakers.into_iter().for_each(|waker| contain(|| waker.wake()));
         }
         result
     }
@@ -152,7 +153,12 @@ impl Context {
         self.with_tables(|tables| {
             let result = f(tables);
             if let Some(task) = self.task.get() {
-                self.hot.set(tables.slot(task.index()).hot != 0);
+                self.hot.set(
+                    tables
+                        .tasks
+                        .get(task.index() as usize)
+                        .is_some_and(|slot| slot.hot != 0),
+                );
             }
             result
         })

@@ -57,6 +57,17 @@ impl Tables {
         self.scopes.open(task, parent, kind, self.epoch)
     }
 
+    /// A scope that is open already is polled inside another one than before (NONE: the task): that is its parent now.
+    #[cold]
+    pub(crate) fn move_scope(&mut self, index: u32, outer: u32) {
+        let task = self.scopes.get(index).task;
+        let parent = match outer {
+            NONE => self.root(task),
+            outer => outer,
+        };
+        self.scopes.reparent(index, parent);
+    }
+
     /// The scope that `scope` is inside of, as an operation names it: NONE for the task itself.
     pub(crate) fn parent_scope(&self, scope: u32) -> u32 {
         let parent = self.scopes.get(scope).parent;
@@ -90,7 +101,7 @@ impl Tables {
             ..
         } = self.scopes.get(index);
         if first_wait != NONE || first_child != NONE {
-            self.move_up(task, index);
+            self.move_up(index);
         }
         if let Some(timer) = timer {
             self.timers.remove(timer);
@@ -107,18 +118,11 @@ impl Tables {
 
     /// What still waits in a scope that is closed was leaked by `mem::forget`: it moves up to the parent (S2).
     #[cold]
-    fn move_up(&mut self, task: u32, index: u32) {
+    fn move_up(&mut self, index: u32) {
         let outer = self.parent_scope(index);
         while self.scopes.get(index).first_wait != NONE {
             let wait = self.scopes.get(index).first_wait;
-            self.waits
-                .unlink(wait, &mut self.scopes.get_mut(index).first_wait);
-            self.waits.get_mut(wait).scope = outer;
-            let head = match outer {
-                NONE => &mut self.tasks[task as usize].first_wait,
-                outer => &mut self.scopes.get_mut(outer).first_wait,
-            };
-            self.waits.link(wait, head);
+            self.move_wait(wait, outer);
         }
         self.scopes.adopt_children(index);
     }
@@ -158,7 +162,7 @@ impl Tables {
         }
         let hot = scope.is_hot();
         scope.due = true;
-        self.slot(task).hot += u16::from(!hot);
+        self.slot(task).hot += u32::from(!hot);
         if kind == Kind::Task {
             let first = self.slot(task).first_wait;
             self.wake_all(first);
@@ -289,7 +293,7 @@ impl Tables {
                 if let Some(timer) = timer {
                     self.timers.remove(timer);
                 }
-                self.slot(task).hot -= u16::from(cooled);
+                self.slot(task).hot -= u32::from(cooled);
                 self.disarm_below(child);
             }
             child = next;

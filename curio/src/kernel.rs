@@ -17,6 +17,7 @@ use std::task::{Context as TaskContext, Poll};
 use std::time::Duration;
 
 use crate::cell::{MainCell, Runnable};
+use crate::contain::{contain, log};
 use crate::context::{self, Clock, Context, Running};
 use crate::error::{Deadlock, Error, Result, TaskError, show_duration};
 use crate::key::{self, Key};
@@ -26,6 +27,13 @@ use crate::waker;
 
 /// How many task runs go between two looks at the sockets.
 const BATCH: usize = 128;
+
+/// How many tasks may be spawned by others that clean up after their cancellation; then they are taken for one that
+/// spawns its like without end.
+const MAX_SPAWNED: u64 = 10_000;
+
+/// How often a shutdown looks for tasks that were spawned while it dropped others.
+const MAX_ROUNDS: usize = 64;
 
 /// No wait for events is longer than this; selectors do not take any number.
 const LONGEST_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
@@ -371,6 +379,8 @@ impl Kernel {
             tables.remove_task(key.index());
             cancelled
         });
+        // A second request for the end was made on the way to it.
+        context.exit.set(None);
         drop(running);
         dropped?;
         Ok(match (driven, boundary, output) {
@@ -420,7 +430,7 @@ impl Kernel {
                 break;
             };
             let (cell, hot) = (slot.cell.clone(), slot.hot != 0);
-            let key = Key::new(context.id, key::serial(slot.id), index);
+            let key = Key::new(context.id, key::serial(slot.id()), index);
             if hot {
                 // Debts of earlier runs have lapsed (D4).
                 tables.debts.clear();
@@ -459,7 +469,10 @@ impl Kernel {
             }
             Ok(Poll::Ready(Ok(()))) => self.remove(key, cell),
             Ok(Poll::Ready(Err(error))) => self.fail(key, cell, error),
-            Err(panic) => self.panicked(key, cell, &*panic),
+            Err(panic) => {
+                self.panicked(key, cell, &*panic);
+                contain(|| drop(panic));
+            }
         }
     }
     /// A task has ended with an error.
@@ -467,7 +480,7 @@ impl Kernel {
         let error = self.context.with_tables(|tables| {
             let cancelled = tables.was_cancelled(key.index());
             let slot = tables.slot(key.index());
-            let (id, spawned) = (slot.id, slot.spawned);
+            let (id, spawned) = (slot.id(), slot.spawned);
             let name = tables.name(&tables.tasks[key.index() as usize]);
             let (error, cancelled) = at_task_edge(error, cancelled);
             TaskError::failed(id, name, spawned, error, cancelled)
@@ -476,7 +489,7 @@ impl Kernel {
             let first = self.context.exit.take();
             self.context.exit.set(first.or(Some(code)));
         } else if !error.cancelled() {
-            eprintln!("curio: {error:?}");
+            log(format_args!("{error:?}"));
         }
         self.end(key, cell, error);
     }
@@ -485,24 +498,30 @@ impl Kernel {
     fn panicked(&self, key: Key, cell: Rc<dyn Runnable>, panic: &(dyn Any + Send)) {
         let error = self.context.with_tables(|tables| {
             let slot = &tables.tasks[key.index() as usize];
-            TaskError::panicked(slot.id, tables.name(slot), slot.spawned, panic)
+            TaskError::panicked(slot.id(), tables.name(slot), slot.spawned, panic)
         });
-        eprintln!("curio: {error:?}");
+        log(format_args!("{error:?}"));
         self.end(key, cell, error);
     }
 
     fn end(&self, key: Key, cell: Rc<dyn Runnable>, error: TaskError) {
-        // Drops the future, if it is still there: user code, which may panic. It has said so itself then.
-        let _ = catch_unwind(AssertUnwindSafe(|| cell.fail(error)));
+        // Drops the future, if it is still there: user code.
+        contain(|| cell.fail(error));
         self.remove(key, cell);
     }
 
     /// Takes the ended task out of the tables.
     #[inline]
     fn remove(&self, key: Key, cell: Rc<dyn Runnable>) {
-        drop(self.context.with_tables(|tables| tables.remove_task(key.index())));
+        // What follows is no part of its run.
+        self.context.task.set(None);
+        // User code has run meanwhile, so it is looked up again.
+        drop(
+            self.context
+                .with_tables(|tables| tables.find_task(key).map(|task| tables.remove_task(task))),
+        );
         // If the handle is gone, so is now the value: user code again.
-        let _ = catch_unwind(AssertUnwindSafe(|| drop(cell)));
+        contain(|| drop(cell));
     }
 
     /// Collects what has happened outside: wakes from other threads, timers, events. With `block` it sleeps until
@@ -606,13 +625,23 @@ impl Kernel {
             Ok(_) if !std::thread::panicking() => self.cancel_all(),
             _ => Ok(()),
         };
-        loop {
-            let key = context.with_tables(|tables| {
-                let (index, _) = tables.tasks.iter().max_by_key(|(_, slot)| slot.id)?;
-                Some(tables.task_key(index as u32))
-            });
-            let Some(key) = key else { break };
-            drop_task(&context, key, "its kernel was shut down");
+        for _ in 0..MAX_ROUNDS {
+            let tasks = context.with_tables(|tables| tables.newest_first());
+            if tasks.is_empty() {
+                break;
+            }
+            for task in tasks {
+                drop_task(&context, task, "its kernel was shut down");
+            }
+        }
+        // A future whose drop spawns its like would keep us here for ever: it is left where it is.
+        let left = context.with_tables(|tables| std::mem::take(&mut tables.tasks));
+        if !left.is_empty() {
+            log(format_args!(
+                "{} tasks are spawned anew whenever they are dropped; they are leaked",
+                left.len()
+            ));
+            std::mem::forget(left);
         }
         context.remote.unregister();
         running.map(drop).and(awaited)
@@ -622,15 +651,13 @@ impl Kernel {
     fn cancel_all(&self) -> Result<()> {
         let context = &*self.context;
         context.with_tables(|tables| {
-            let mut tasks: Vec<(u64, u32)> =
-                tables.tasks.iter().map(|(i, slot)| (slot.id, i as u32)).collect();
-            tasks.sort_unstable_by(|a, b| b.cmp(a));
-            tasks
-                .into_iter()
-                .for_each(|(_, task)| tables.request_cancel(task));
+            for task in tables.newest_first() {
+                tables.request_cancel(task.index());
+            }
         });
         context.forget_time();
         let until = context.after(context::nanos(self.shutdown_timeout));
+        let last_id = context.tables.borrow().next_id + MAX_SPAWNED;
         let mut none = |_: &mut TaskContext<'_>| Poll::Pending;
         let mut main = Main::new(None, &mut none);
         loop {
@@ -639,16 +666,18 @@ impl Kernel {
                 return Ok(());
             }
             context.forget_time();
-            if context.now() >= until {
+            if context.now() >= until || context.tables.borrow().next_id > last_id {
                 break;
             }
             self.gather(true, Some(until))?;
         }
         let limit = show_duration(self.shutdown_timeout);
         let tables = context.tables.borrow();
-        for (index, slot) in &tables.tasks {
-            let task = tables.describe(index as u32, slot);
-            eprintln!("curio: {task}: did not end within {limit} of its cancellation, and is dropped");
+        for (_, slot) in &tables.tasks {
+            let task = tables.describe(slot);
+            log(format_args!(
+                "{task}: did not end within {limit} of its cancellation, and is dropped"
+            ));
         }
         Ok(())
     }

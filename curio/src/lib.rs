@@ -75,6 +75,7 @@
 mod addr;
 mod cancellation;
 mod cell;
+mod contain;
 mod context;
 mod error;
 mod interrupt;

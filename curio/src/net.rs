@@ -16,9 +16,10 @@ use std::io::{self, Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr};
 use std::panic::Location;
 use std::pin::Pin;
+use std::rc::Weak;
 use std::task::{Context as TaskContext, Poll, ready};
 
-use crate::context;
+use crate::context::{self, Context};
 use crate::error::{Error, Result};
 use crate::key::Key;
 use crate::readiness::{self, Direction};
@@ -31,6 +32,8 @@ struct Registered<S: mio::event::Source> {
     /// None once it is closed.
     socket: RefCell<Option<S>>,
     source: Key,
+    /// A socket may be closed while its kernel does not run.
+    context: Weak<Context>,
 }
 
 impl<S: mio::event::Source> Registered<S> {
@@ -45,6 +48,7 @@ impl<S: mio::event::Source> Registered<S> {
             Ok(Registered {
                 socket: RefCell::new(Some(socket)),
                 source,
+                context: context.weak(),
             })
         })
     }
@@ -83,11 +87,9 @@ impl<S: mio::event::Source> Registered<S> {
     }
 
     fn forget(&self) {
-        context::with(|context| {
-            if let Some(context) = context.filter(|c| c.id == self.source.kernel()) {
-                context.with_tables(|tables| tables.remove_source(self.source));
-            }
-        });
+        if let Some(context) = self.context.upgrade() {
+            context.with_tables(|tables| tables.remove_source(self.source));
+        }
     }
 }
 

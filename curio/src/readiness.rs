@@ -33,6 +33,8 @@ const READ: u8 = Direction::Read as u8;
 const WRITE: u8 = Direction::Write as u8;
 /// A closed direction has its bit two places further up.
 const CLOSED: u32 = 2;
+/// There has been urgent data. Reads stop short at its mark, so that a short read proves nothing.
+const URGENT: u8 = 16;
 
 /// What the kernel knows of a source.
 pub(crate) struct Source {
@@ -64,6 +66,14 @@ impl Source {
         self.ready &= !(direction as u8);
     }
 
+    /// A system call has transferred less than was asked for.
+    #[inline]
+    pub(crate) fn short(&mut self, direction: Direction) {
+        if self.ready & URGENT == 0 {
+            self.clear(direction);
+        }
+    }
+
     /// Enters what an event says.
     pub(crate) fn set(&mut self, bits: u8) {
         self.ready |= bits;
@@ -92,6 +102,9 @@ pub(crate) fn bits(event: &Event) -> u8 {
     }
     if event.is_write_closed() {
         bits |= WRITE | WRITE << CLOSED;
+    }
+    if event.is_priority() {
+        bits |= READ | URGENT;
     }
     if event.is_error() {
         bits |= READ | WRITE;
@@ -147,9 +160,8 @@ impl Selector {
 
 /// Registers a source for both directions.
 pub(crate) fn register(registry: &Registry, source: &mut dyn MioSource, key: Key) -> io::Result<()> {
-    source.register(
-        registry,
-        Token(key.number()),
-        Interest::READABLE | Interest::WRITABLE,
-    )
+    let interest = Interest::READABLE | Interest::WRITABLE;
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    let interest = interest | Interest::PRIORITY;
+    source.register(registry, Token(key.number()), interest)
 }

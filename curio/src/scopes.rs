@@ -121,9 +121,20 @@ impl Scopes {
     /// Takes a scope out of the tree. It has no children and no waits any more.
     #[inline]
     pub(crate) fn remove(&mut self, index: u32) {
-        let Scope {
+        self.unlink(index);
+        self.slab.remove(index as usize);
+    }
+
+    /// Gives a scope another parent.
+    pub(crate) fn reparent(&mut self, index: u32, parent: u32) {
+        self.unlink(index);
+        self.adopt(index, parent);
+    }
+
+    fn unlink(&mut self, index: u32) {
+        let &Scope {
             parent, next, prev, ..
-        } = self.slab.remove(index as usize);
+        } = self.get(index);
         if prev != NONE {
             self.get_mut(prev).next = next;
         } else if parent != NONE {

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::cancellation::disable_cancellation;
+use crate::contain::log;
 use crate::error::{Error, Result};
 use crate::name::short_name;
 use crate::net::{Connect, TcpListener, TcpStream, ToAddrs};
@@ -138,7 +139,9 @@ async fn accept(listener: &TcpListener) -> Result<(TcpStream, SocketAddr)> {
         match listener.accept().await {
             Err(Error::Io(error)) if is_about_one_connection(&error) => {}
             Err(Error::Io(error)) if is_exhaustion(&error) => {
-                eprintln!("curio: a server cannot accept connections, and tries again in {pause:?}: {error}");
+                log(format_args!(
+                    "a server cannot accept connections, and tries again in {pause:?}: {error}"
+                ));
                 sleep(pause).await?;
                 pause = (pause * 2).min(PAUSE.1);
             }
@@ -147,19 +150,40 @@ async fn accept(listener: &TcpListener) -> Result<(TcpStream, SocketAddr)> {
     }
 }
 
-/// The peer was gone before we took its connection.
+/// It concerns a peer that was gone before we took its connection, or the way to it: Linux reports such errors of the
+/// network here, and asks to go on.
 fn is_about_one_connection(error: &io::Error) -> bool {
-    use io::ErrorKind::{ConnectionAborted, ConnectionReset, PermissionDenied};
-    matches!(
-        error.kind(),
-        ConnectionAborted | ConnectionReset | PermissionDenied
-    )
+    use io::ErrorKind::{
+        ConnectionAborted, ConnectionReset, HostUnreachable, NetworkDown, NetworkUnreachable,
+        PermissionDenied,
+    };
+    #[cfg(unix)]
+    const CODES: [i32; 4] = [libc::EPROTO, libc::ENOPROTOOPT, libc::EHOSTDOWN, libc::EOPNOTSUPP];
+    #[cfg(not(unix))]
+    const CODES: [i32; 0] = [];
+    error.raw_os_error().is_some_and(|code| CODES.contains(&code))
+        || matches!(
+            error.kind(),
+            ConnectionAborted
+                | ConnectionReset
+                | HostUnreachable
+                | NetworkDown
+                | NetworkUnreachable
+                | PermissionDenied
+        )
 }
 
-/// Out of descriptors or memory: the connection still waits in the system's queue.
+/// Out of descriptors, memory or places in the selector: the connection still waits in the system's queue, or was given
+/// up.
 fn is_exhaustion(error: &io::Error) -> bool {
     #[cfg(unix)]
-    const CODES: [i32; 4] = [libc::EMFILE, libc::ENFILE, libc::ENOBUFS, libc::ENOMEM];
+    const CODES: [i32; 5] = [
+        libc::EMFILE,
+        libc::ENFILE,
+        libc::ENOBUFS,
+        libc::ENOMEM,
+        libc::ENOSPC,
+    ];
     #[cfg(windows)]
     const CODES: [i32; 2] = [10024, 10055]; // WSAEMFILE, WSAENOBUFS
     error.raw_os_error().is_some_and(|code| CODES.contains(&code))

@@ -3,7 +3,8 @@
 //! Everything here is plain data behind one `RefCell`. No method runs user code: wakers that are not the kernel's own are
 //! collected in `foreign_wakes` and woken by the caller when the borrow is over.
 //!
-//! I1. A task is `queued` exactly while its index is in `ready`.
+//! I1. A queued task has its index in `ready`. The index of a task that has ended is skipped; if its place has a new
+//!     holder that is queued, that one runs a little early.
 //! I2. No borrow of the tables is held while a task is polled, a future or a value is dropped, or a waker is called,
 //!     cloned or dropped.
 //! I3. What an operation armed is disarmed by `end_wait`, the only way to free its node.
@@ -32,7 +33,8 @@ const FIRST_ID: u64 = 3;
 /// A task's entry in the table.
 pub(crate) struct Slot {
     pub(crate) cell: Rc<dyn Runnable>,
-    pub(crate) id: u64,
+    /// The id, and the flags below it.
+    id_and_flags: u64,
     pub(crate) spawned: &'static Location<'static>,
     /// The operations that wait directly below the task.
     pub(crate) first_wait: u32,
@@ -41,22 +43,26 @@ pub(crate) struct Slot {
     /// The operations that wait for the end of the task, newest first.
     pub(crate) first_joiner: u32,
     /// How many scopes are due or delivered (S3).
-    pub(crate) hot: u16,
-    flags: u8,
+    pub(crate) hot: u32,
 }
 
 /// The task is in the ready queue (I1).
-const QUEUED: u8 = 1;
+const QUEUED: u64 = 1;
 /// Nobody waits for it.
-const DAEMON: u8 = 2;
+const DAEMON: u64 = 2;
 /// `names` has a name for it.
-const NAMED: u8 = 4;
+const NAMED: u64 = 4;
 /// Somebody who is not of this library has cloned the task's waker: it may be woken from anywhere.
-const ESCAPED: u8 = 8;
+const ESCAPED: u64 = 8;
+const FLAG_BITS: u32 = 4;
 
 impl Slot {
-    fn has(&self, flag: u8) -> bool {
-        self.flags & flag != 0
+    fn has(&self, flag: u64) -> bool {
+        self.id_and_flags & flag != 0
+    }
+
+    pub(crate) fn id(&self) -> u64 {
+        self.id_and_flags >> FLAG_BITS
     }
 
     pub(crate) fn is_queued(&self) -> bool {
@@ -65,7 +71,7 @@ impl Slot {
 
     /// The waker of the task has left the library.
     pub(crate) fn escape(&mut self) {
-        self.flags |= ESCAPED;
+        self.id_and_flags |= ESCAPED;
     }
 }
 
@@ -87,7 +93,7 @@ pub(crate) struct Tables {
     pub(crate) foreign_wakes: Vec<Waker>,
     /// Scratch space for the wakes that come from other threads.
     pub(crate) remote_wakes: Vec<u32>,
-    next_id: u64,
+    pub(crate) next_id: u64,
     /// Tasks that are not daemons.
     pub(crate) workers: usize,
     /// Draws the next task when the order is shuffled.
@@ -136,13 +142,15 @@ impl Tables {
         self.workers += usize::from(!daemon);
         let index = self.tasks.insert(Slot {
             cell,
-            id,
+            id_and_flags: id << FLAG_BITS
+                | QUEUED
+                | if daemon { DAEMON } else { 0 }
+                | if named { NAMED } else { 0 },
             spawned,
             first_wait: NONE,
             root: NONE,
             first_joiner: NONE,
             hot: 0,
-            flags: QUEUED | if daemon { DAEMON } else { 0 } | if named { NAMED } else { 0 },
         }) as u32;
         self.ready.push_back(index);
         (Key::new(self.kernel, key::serial(id), index), id)
@@ -156,16 +164,16 @@ impl Tables {
     /// The place of the task, if it has not ended.
     pub(crate) fn find_task(&self, task: Key) -> Option<u32> {
         let slot = self.tasks.get(task.index() as usize)?;
-        (key::serial(slot.id) == task.serial()).then_some(task.index())
+        (key::serial(slot.id()) == task.serial()).then_some(task.index())
     }
 
     /// The task's waker, as a number.
     pub(crate) fn task_key(&self, task: u32) -> Key {
-        Key::new(self.kernel, key::serial(self.tasks[task as usize].id), task)
+        Key::new(self.kernel, key::serial(self.tasks[task as usize].id()), task)
     }
 
     pub(crate) fn name(&self, slot: &Slot) -> Name {
-        match self.names.get(&slot.id).filter(|_| slot.has(NAMED)) {
+        match self.names.get(&slot.id()).filter(|_| slot.has(NAMED)) {
             Some(name) => Name::Given(name.clone()),
             None => Name::OfType(slot.cell.type_name()),
         }
@@ -179,11 +187,8 @@ impl Tables {
             self.forget_waits(task);
         }
         let slot = self.tasks.remove(task as usize);
-        if slot.has(QUEUED) {
-            self.ready.retain(|&t| t != task);
-        }
         if slot.has(NAMED) {
-            self.names.remove(&slot.id);
+            self.names.remove(&slot.id());
         }
         self.workers -= usize::from(!slot.has(DAEMON));
         if slot.first_joiner != NONE {
@@ -192,11 +197,19 @@ impl Tables {
         slot
     }
 
+    /// Frees the node of an operation whose task has ended. It was leaked, or a combinator has taken it to another task:
+    /// then it must be polled there.
+    fn abandon(&mut self, wait: u32) {
+        if let Some(waker) = self.end_wait(wait) {
+            self.foreign_wakes.push(*waker);
+        }
+    }
+
     /// Frees what a task leaves behind: its scopes, and the nodes of operations that were leaked.
     fn forget_waits(&mut self, task: u32) {
         while self.slot(task).first_wait != NONE {
             let wait = self.slot(task).first_wait;
-            self.end_wait(wait);
+            self.abandon(wait);
         }
         let root = self.slot(task).root;
         if root != NONE {
@@ -260,12 +273,23 @@ impl Tables {
         }
         while self.scopes.get(top).first_wait != NONE {
             let wait = self.scopes.get(top).first_wait;
-            self.end_wait(wait);
+            self.abandon(wait);
         }
         if let Some(timer) = self.scopes.get(top).timer {
             self.timers.remove(timer);
         }
         self.scopes.remove(top);
+    }
+
+    /// All tasks, the one that was spawned last first.
+    pub(crate) fn newest_first(&self) -> Vec<Key> {
+        let mut tasks: Vec<_> = self
+            .tasks
+            .iter()
+            .map(|(index, slot)| (slot.id(), index as u32))
+            .collect();
+        tasks.sort_unstable_by(|a, b| b.cmp(a));
+        tasks.into_iter().map(|(_, task)| self.task_key(task)).collect()
     }
 
     /// Whether the task was told of its cancellation.
@@ -291,7 +315,7 @@ impl Tables {
         if let Some(slot) = self.tasks.get_mut(task as usize)
             && !slot.has(QUEUED)
         {
-            slot.flags |= QUEUED;
+            slot.id_and_flags |= QUEUED;
             self.ready.push_back(task);
         }
     }
@@ -305,10 +329,15 @@ impl Tables {
             let chosen = random.below(self.ready.len());
             self.ready.swap(0, chosen);
         }
-        let task = self.ready.pop_front()?;
-        let slot = &mut self.tasks[task as usize];
-        slot.flags &= !QUEUED;
-        Some((task, slot))
+        while let Some(task) = self.ready.pop_front() {
+            // Asked twice, because the borrow checker cannot follow the first answer out of the loop.
+            if self.tasks.get(task as usize).is_some_and(Slot::is_queued) {
+                let slot = &mut self.tasks[task as usize];
+                slot.id_and_flags &= !QUEUED;
+                return Some((task, slot));
+            }
+        }
+        None
     }
 
     // ---- Waits
@@ -341,6 +370,25 @@ impl Tables {
             key,
             armed,
         });
+    }
+
+    /// An operation that waits already is polled inside another scope than before: that is where it waits now.
+    #[cold]
+    pub(crate) fn move_wait(&mut self, index: u32, scope: u32) {
+        let &Wait {
+            task, scope: before, ..
+        } = self.waits.get(index);
+        let head = match before {
+            NONE => &mut self.tasks[task as usize].first_wait,
+            before => &mut self.scopes.get_mut(before).first_wait,
+        };
+        self.waits.unlink(index, head);
+        let head = match scope {
+            NONE => &mut self.tasks[task as usize].first_wait,
+            scope => &mut self.scopes.get_mut(scope).first_wait,
+        };
+        self.waits.link(index, head);
+        self.waits.get_mut(index).scope = scope;
     }
 
     /// Frees the node of an operation that has resolved or was dropped, and disarms all it had armed (I3). A waker that
@@ -484,10 +532,10 @@ impl Tables {
     /// One line for each task: who it is and what it waits for.
     pub(crate) fn report(&self) -> String {
         let mut tasks: Vec<_> = self.tasks.iter().collect();
-        tasks.sort_by_key(|(_, slot)| slot.id);
+        tasks.sort_by_key(|(_, slot)| slot.id());
         let mut report = String::new();
-        for (index, slot) in tasks {
-            let _ = write!(report, "\n  {}", self.describe(index as u32, slot));
+        for (_, slot) in tasks {
+            let _ = write!(report, "\n  {}", self.describe(slot));
         }
         report
     }
@@ -518,15 +566,18 @@ impl Tables {
     }
 
     /// Who a task is and what it waits for.
-    pub(crate) fn describe(&self, task: u32, slot: &Slot) -> String {
+    pub(crate) fn describe(&self, slot: &Slot) -> String {
         let mut text = format!(
             "task {} ({}), spawned at {}",
-            slot.id,
+            slot.id(),
             self.name(slot),
             slot.spawned
         );
-        let mut waits: Vec<_> = self.waits.nodes.iter().filter(|(_, w)| w.task == task).collect();
-        waits.sort_by_key(|(_, w)| w.key.serial());
+        let mut waits = Vec::new();
+        self.collect(slot.first_wait, &mut waits);
+        if slot.root != NONE {
+            self.collect_below(slot.root, &mut waits);
+        }
         if waits.is_empty() {
             text.push_str(if slot.has(QUEUED) {
                 ": READY"
@@ -534,10 +585,29 @@ impl Tables {
                 ": FOREIGN_WAIT"
             });
         }
-        for (_, wait) in waits {
+        for wait in waits.iter().rev() {
             let _ = write!(text, ": {} at {}", wait.label.as_str(), wait.place);
         }
         text
+    }
+
+    fn collect<'a>(&'a self, first: u32, into: &mut Vec<&'a Wait>) {
+        let mut at = first;
+        while at != NONE {
+            let wait = self.waits.get(at);
+            into.push(wait);
+            at = wait.next;
+        }
+    }
+
+    fn collect_below<'a>(&'a self, scope: u32, into: &mut Vec<&'a Wait>) {
+        let scope = self.scopes.get(scope);
+        self.collect(scope.first_wait, into);
+        let mut child = scope.first_child;
+        while child != NONE {
+            self.collect_below(child, into);
+            child = self.scopes.get(child).next;
+        }
     }
 }
 

@@ -2,14 +2,15 @@
 
 use std::fmt;
 use std::future::Future;
-use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+use std::panic::Location;
 use std::pin::Pin;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
-use std::task::{Context as TaskContext, Poll};
+use std::task::{Context as TaskContext, Poll, ready};
 use std::time::Duration;
 
 use crate::cell::{Header, Joinable, TaskCell};
+use crate::contain::contain;
 use crate::context::{self, Context};
 use crate::error::{Deadlock, Error, Result, TaskError};
 use crate::key::Key;
@@ -17,7 +18,7 @@ use crate::name::short_name;
 use crate::outcome::{Outcome, Value};
 use crate::state::State;
 use crate::timeout::{IgnoreTimeout, ignore_after};
-use crate::traps::Waiting;
+use crate::traps::{self, Waiting};
 
 /// Starts a task that runs beside this one (Python Curio: `spawn`).
 ///
@@ -482,6 +483,9 @@ struct End<'a> {
 impl End<'_> {
     fn poll(&mut self, cx: &mut TaskContext<'_>) -> Poll<Result<()>> {
         if self.header.terminated() {
+            if !self.waiting.is_waiting() {
+                ready!(traps::poll_budget(cx));
+            }
             self.waiting.complete();
             return Poll::Ready(Ok(()));
         }
@@ -640,13 +644,13 @@ pub(crate) fn drop_task(context: &Context, key: Key, why: &'static str) {
     let found = context.with_tables(|tables| {
         let index = tables.find_task(key)?;
         let slot = &tables.tasks[index as usize];
-        let error = TaskError::dropped(slot.id, tables.name(slot), slot.spawned, why);
-        Some((slot.cell.clone(), index, error))
+        let error = TaskError::dropped(slot.id(), tables.name(slot), slot.spawned, why);
+        Some((slot.cell.clone(), error))
     });
-    let Some((cell, index, error)) = found else { return };
+    let Some((cell, error)) = found else { return };
     // The future goes while its nodes are still there, so that its operations can pass on what was granted to them. Its
-    // drop is user code and may panic; the panic's own message has to do.
-    let _ = catch_unwind(AssertUnwindSafe(|| cell.fail(error)));
-    let slot = context.with_tables(|tables| tables.remove_task(index));
-    drop(slot);
+    // drop is user code, after which the task is looked up again.
+    contain(|| cell.fail(error));
+    drop(context.with_tables(|tables| tables.find_task(key).map(|task| tables.remove_task(task))));
+    contain(|| drop(cell));
 }

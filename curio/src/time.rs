@@ -153,7 +153,12 @@ impl Future for Sleep {
                 this.pending(result)
             }
             &mut State::After(delay, place) => {
-                let deadline = (delay > 0).then(|| context::with(|c| c.map_or(0, |c| c.after(delay))));
+                // Never shorter: what this run of the task has computed so far does not count.
+                let after = |context: &Context| {
+                    context.forget_time();
+                    context.after(delay)
+                };
+                let deadline = (delay > 0).then(|| context::with(|context| context.map_or(0, after)));
                 this.begin(deadline, cx, place)
             }
             &mut State::Until(deadline, place) => {

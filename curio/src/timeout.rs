@@ -323,10 +323,16 @@ impl OpenScope {
             self.leave(context);
             return self.poll_inside(context, task, poll);
         };
+        let mut tables = context.tables.borrow_mut();
+        let outer = context.open_scopes(&mut tables, task);
+        if tables.parent_scope(index) != outer {
+            tables.move_scope(index, outer);
+        }
+        drop(tables);
         let _leave = Opened {
             context,
             scope: context.scope.replace(index),
-            unopened: context.unopened.replace(0),
+            unopened: 0,
         };
         poll()
     }

@@ -74,10 +74,11 @@
 //! .unwrap();
 //! ```
 
-use std::cell::{Cell, RefMut};
+use std::cell::{Cell, RefCell, RefMut};
 use std::fmt;
 use std::io;
 use std::panic::Location;
+use std::rc::Weak;
 use std::task::{Context as TaskContext, Poll, Waker};
 
 use crate::context::{self, Context};
@@ -109,6 +110,11 @@ impl Waiting {
     /// ```
     pub const fn new() -> Waiting {
         Waiting { key: None }
+    }
+
+    /// Whether the operation has begun to wait and is not over.
+    pub(crate) fn is_waiting(&self) -> bool {
+        self.key.is_some()
     }
 
     /// Whether the operation was chosen to be woken by its [`WaitList`].
@@ -179,8 +185,11 @@ impl Waiting {
         label: Label,
         place: &'static Location<'static>,
     ) -> Result<()> {
-        self.trap(cx, label, place, |context, tables, index| {
-            list.enlist(context, tables, index)
+        context::with_task(|context, task| {
+            let mut tables = context.tables.borrow_mut();
+            let list = list.join(context, &mut tables)?;
+            let arm = |_: &Context, tables: &mut Tables, index| tables.waits.enlist(list, index);
+            self.enter(context, tables, task, cx, label, place, arm)
         })
     }
 
@@ -314,7 +323,7 @@ impl Waiting {
     fn complete_io(&mut self, context: &Context, source: Key, direction: Direction, exhausted: bool) {
         let mut tables = context.tables.borrow_mut();
         if exhausted && let Some(entry) = tables.find_source(source) {
-            entry.clear(direction);
+            entry.short(direction);
         }
         if self.key.is_some() {
             let waker = self
@@ -392,6 +401,12 @@ impl Waiting {
             match self.find(context, &tables) {
                 Some(index) if tables.waits.get(index).task == task => waiting = index,
                 _ => tables = self.move_here(context, tables),
+            }
+        }
+        if waiting != NONE {
+            let scope = context.open_scopes(&mut tables, task);
+            if tables.waits.get(waiting).scope != scope {
+                tables.move_wait(waiting, scope);
             }
         }
         if context.hot.get()
@@ -567,13 +582,15 @@ impl From<Direction> for Busy {
 
 /// The operations that wait for a primitive, in the order in which they came.
 ///
-/// It belongs to the kernel in which it was first waited on. None of its methods waits or switches.
+/// It belongs to the kernel in which it was first waited on, until that is gone. It may be notified from there, and while
+/// that kernel does not run. None of its methods waits or switches.
 ///
 /// See the [module's documentation](self) for an example.
 #[derive(Default)]
 pub struct WaitList {
-    /// Kernel and place of the list; none until somebody waits.
+    /// None until somebody waits.
     list: Cell<Option<Key>>,
+    context: RefCell<Weak<Context>>,
 }
 
 impl WaitList {
@@ -585,25 +602,38 @@ impl WaitList {
     pub const fn new() -> WaitList {
         WaitList {
             list: Cell::new(None),
+            context: RefCell::new(Weak::new()),
         }
     }
 
-    fn enlist(&self, context: &Context, tables: &mut Tables, index: u32) -> Armed {
-        let known = self.list.get().filter(|key| key.kernel() == context.id);
-        let armed = tables.waits.enlist(known.map_or(NONE, Key::index), index);
-        if let (None, Armed::List { list, .. }) = (known, armed) {
-            self.list.set(Some(Key::new(context.id, 0, list)));
+    /// The place of the list in this kernel, for somebody who is going to wait.
+    #[inline]
+    fn join(&self, context: &Context, tables: &mut Tables) -> Result<u32> {
+        match self.list.get().and_then(|key| tables.waits.find_list(key)) {
+            Some(list) => Ok(list),
+            None => self.settle(context, tables),
         }
-        armed
+    }
+
+    #[cold]
+    fn settle(&self, context: &Context, tables: &mut Tables) -> Result<u32> {
+        let mut home = self.context.borrow_mut();
+        if self.list.get().is_some() && home.upgrade().is_some() {
+            return Err(Error::NoKernel);
+        }
+        *home = context.weak();
+        let key = tables.waits.add_list();
+        self.list.set(Some(key));
+        Ok(key.index())
     }
 
     fn with_list<R>(&self, none: R, f: impl FnOnce(&mut Tables, u32) -> R) -> R {
         let Some(key) = self.list.get() else { return none };
-        context::with(|context| match context {
-            Some(context) if context.id == key.kernel() => {
-                context.with_tables(|tables| f(tables, key.index()))
-            }
-            _ => none,
+        let home = self.context.borrow().upgrade();
+        let Some(context) = home else { return none };
+        context.with_tables(|tables| match tables.waits.find_list(key) {
+            Some(list) => f(tables, list),
+            None => none,
         })
     }
 

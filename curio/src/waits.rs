@@ -93,8 +93,8 @@ pub(crate) struct Wait {
 }
 
 /// The head of a doubly linked list of nodes.
-#[derive(Clone, Copy, Default)]
 struct List {
+    key: Key,
     head: u32,
     tail: u32,
 }
@@ -167,15 +167,26 @@ impl Waits {
         }
     }
 
-    /// Puts the node with this index, which need not exist yet, at the end of a list. A list is made when it is needed.
+    /// Makes an empty list.
+    pub(crate) fn add_list(&mut self) -> Key {
+        self.count = self.count.wrapping_add(1);
+        let key = Key::new(self.kernel, self.count, self.lists.vacant_key() as u32);
+        self.lists.insert(List {
+            key,
+            head: NONE,
+            tail: NONE,
+        });
+        key
+    }
+
+    /// The place of the list, if it is still the one that the key names.
+    pub(crate) fn find_list(&self, key: Key) -> Option<u32> {
+        let list = self.lists.get(key.index() as usize)?;
+        (list.key == key).then_some(key.index())
+    }
+
+    /// Puts the node with this index, which need not exist yet, at the end of a list.
     pub(crate) fn enlist(&mut self, list: u32, index: u32) -> Armed {
-        let list = match list {
-            NONE => self.lists.insert(List {
-                head: NONE,
-                tail: NONE,
-            }) as u32,
-            list => list,
-        };
         let entry = &mut self.lists[list as usize];
         let prev = std::mem::replace(&mut entry.tail, index);
         if prev == NONE {
@@ -268,14 +279,10 @@ mod tests {
     fn a_primitives_list_is_first_in_first_out() {
         let mut waits = Waits::new(1);
         let nodes = nodes(&mut waits, &mut NONE.clone(), 5);
-        let mut list = NONE;
-        let mut enlist = |waits: &mut Waits, index: u32| {
+        let list = waits.add_list().index();
+        let enlist = |waits: &mut Waits, index: u32| {
             let armed = waits.enlist(list, index);
             waits.get_mut(index).armed = armed;
-            let Armed::List { list: made, .. } = armed else {
-                panic!()
-            };
-            list = made;
         };
         nodes.iter().for_each(|&n| enlist(&mut waits, n));
         for n in [0, 2, 4] {

@@ -1,10 +1,10 @@
 //! What may cross threads, and what a learner may rely on.
 
+use curio::net::TcpStream;
 use curio::traps::{WaitList, Waiting};
 use curio::{Error, Kernel, Result, Sleep, Task, TaskError, YieldNow};
 
 fn send_and_sync<T: Send + Sync>() {}
-fn send<T: Send>() {}
 fn unpin<T: Unpin>() {}
 
 /// Infers only if `T` is not `Send`: otherwise there are two candidates for `A`.
@@ -18,6 +18,8 @@ fn main() {
     // One kernel, one thread: handles stay in it.
     <Task<()> as Ambiguous<_>>::check();
     <Kernel as Ambiguous<_>>::check();
+    <TcpStream as Ambiguous<_>>::check();
+    <WaitList as Ambiguous<_>>::check();
 
     send_and_sync::<Error>();
     send_and_sync::<TaskError>();
@@ -25,7 +27,6 @@ fn main() {
     send_and_sync::<Sleep>();
     send_and_sync::<YieldNow>();
     send_and_sync::<Waiting>();
-    send::<WaitList>();
     unpin::<Sleep>();
     unpin::<YieldNow>();
     assert!(size_of::<Error>() <= 16);
