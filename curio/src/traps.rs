@@ -167,7 +167,7 @@ impl Waiting {
         label: Label,
         place: &'static Location<'static>,
     ) -> Result<()> {
-        self.trap(cx, label, place, |_, _, _| Armed::Nothing)
+        self.trap(cx, label, place, |_, _| Armed::Nothing)
     }
 
     /// The same on the list of a primitive. The operation is notified in its turn.
@@ -188,7 +188,7 @@ impl Waiting {
         context::with_task(|context, task| {
             let mut tables = context.tables.borrow_mut();
             let list = list.join(context, &mut tables)?;
-            let arm = |_: &Context, tables: &mut Tables, index| tables.waits.enlist(list, index);
+            let arm = |tables: &mut Tables, index| tables.waits.enlist(list, index);
             self.enter(context, tables, task, cx, label, place, arm)
         })
     }
@@ -201,7 +201,7 @@ impl Waiting {
         cx: &mut TaskContext<'_>,
         place: &'static Location<'static>,
     ) -> Result<()> {
-        self.trap(cx, Label::TASK_JOIN, place, |_, tables, index| {
+        self.trap(cx, Label::TASK_JOIN, place, |tables, index| {
             tables.arm_join(index, target.index())
         })
     }
@@ -214,7 +214,7 @@ impl Waiting {
         cx: &mut TaskContext<'_>,
         place: &'static Location<'static>,
     ) -> Result<()> {
-        self.trap(cx, Label::TIME_SLEEP, place, |_, tables, index| {
+        self.trap(cx, Label::TIME_SLEEP, place, |tables, index| {
             tables.arm_timer(index, deadline)
         })
     }
@@ -239,15 +239,15 @@ impl Waiting {
                 return Poll::Pending;
             }
             loop {
-                match self.may_try(context, source, direction) {
-                    Ok(true) => {}
-                    Ok(false) => return self.wait_ready(context, task, source, direction, cx, place),
+                let seat = match self.may_try(context, source, direction) {
+                    Ok(Try::Now(seat)) => seat,
+                    Ok(Try::Later) => return self.wait_ready(context, task, source, direction, cx, place),
                     Err(error) => return Poll::Ready(Err(error)),
-                }
+                };
                 match call() {
-                    Ok((value, exhausted)) => {
-                        if exhausted || self.key.is_some() {
-                            self.complete_io(context, source, direction, exhausted);
+                    Ok((value, short)) => {
+                        if short || self.key.is_some() {
+                            self.complete_io(context, source, direction, short, seat);
                         }
                         return Poll::Ready(Ok(value));
                     }
@@ -263,7 +263,7 @@ impl Waiting {
 
     /// Whether a system call may be tried: the socket is thought to be ready, and nobody else waits for it.
     #[inline]
-    fn may_try(&mut self, context: &Context, source: Key, direction: Direction) -> Result<bool> {
+    fn may_try(&mut self, context: &Context, source: Key, direction: Direction) -> Result<Try> {
         let mut tables = context.tables.borrow_mut();
         let Some(entry) = tables.find_source(source) else {
             drop(tables);
@@ -273,7 +273,7 @@ impl Waiting {
         if seat != NONE && self.find(context, &tables) != Some(seat) {
             return Err(Error::Busy(direction.into()));
         }
-        Ok(ready)
+        Ok(if ready { Try::Now(seat) } else { Try::Later })
     }
 
     #[inline(never)]
@@ -287,7 +287,7 @@ impl Waiting {
         place: &'static Location<'static>,
     ) -> Poll<Result<R>> {
         let tables = context.tables.borrow_mut();
-        let arm = |_: &Context, tables: &mut Tables, index: u32| tables.arm_source(index, source, direction);
+        let arm = |tables: &mut Tables, index: u32| tables.arm_source(index, source, direction);
         match self.enter(context, tables, task, cx, direction.into(), place, arm) {
             Ok(()) => Poll::Pending,
             Err(error) => Poll::Ready(Err(error)),
@@ -318,20 +318,21 @@ impl Waiting {
         }
     }
 
-    /// A system call has succeeded.
+    /// A system call has succeeded. `seat` is the operation's own node, if it has waited.
     #[inline]
-    fn complete_io(&mut self, context: &Context, source: Key, direction: Direction, exhausted: bool) {
+    fn complete_io(&mut self, context: &Context, source: Key, direction: Direction, short: bool, seat: u32) {
         let mut tables = context.tables.borrow_mut();
-        if exhausted && let Some(entry) = tables.find_source(source) {
+        if short && let Some(entry) = tables.find_source(source) {
             entry.short(direction);
         }
-        if self.key.is_some() {
-            let waker = self
-                .find(context, &tables)
-                .and_then(|index| tables.complete_wait(index));
+        if seat != NONE {
+            let waker = tables.complete_wait(seat);
             self.key = None;
             drop(tables);
             drop(waker);
+        } else {
+            drop(tables);
+            self.complete();
         }
     }
 
@@ -362,7 +363,7 @@ impl Waiting {
                 cx,
                 label,
                 place,
-                |_, _, _| Armed::Nothing,
+                |_, _| Armed::Nothing,
             );
             context.hot.set(hot);
             result
@@ -375,7 +376,7 @@ impl Waiting {
         cx: &mut TaskContext<'_>,
         label: Label,
         place: &'static Location<'static>,
-        arm: impl FnOnce(&Context, &mut Tables, u32) -> Armed,
+        arm: impl FnOnce(&mut Tables, u32) -> Armed,
     ) -> Result<()> {
         context::with_task(|context, task| {
             self.enter(context, context.tables.borrow_mut(), task, cx, label, place, arm)
@@ -394,7 +395,46 @@ impl Waiting {
         cx: &mut TaskContext<'_>,
         label: Label,
         place: &'static Location<'static>,
-        arm: impl FnOnce(&Context, &mut Tables, u32) -> Armed,
+        arm: impl FnOnce(&mut Tables, u32) -> Armed,
+    ) -> Result<()> {
+        // Nearly always: it does not wait yet, nobody interrupts it, and no combinator is in between.
+        if self.key.is_none() && !context.hot.get() && waker::is_running(context, cx.waker()) {
+            self.begin(context, &mut tables, task, label, place, arm);
+            return Ok(());
+        }
+        let mut arm = Some(arm);
+        let arm: Arm<'_> = &mut |tables, index| arm.take().map_or(Armed::Nothing, |arm| arm(tables, index));
+        self.enter_slowly(context, tables, task, cx, label, place, arm)
+    }
+
+    #[inline]
+    fn begin(
+        &mut self,
+        context: &Context,
+        tables: &mut Tables,
+        task: u32,
+        label: Label,
+        place: &'static Location<'static>,
+        arm: impl FnOnce(&mut Tables, u32) -> Armed,
+    ) {
+        let scope = context.open_scopes(tables, task);
+        let key = tables.waits.next_key();
+        let armed = arm(tables, key.index());
+        tables.begin_wait(key, task, scope, label, place, armed);
+        self.key = Some(key);
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    #[inline(never)]
+    fn enter_slowly<'a>(
+        &mut self,
+        context: &'a Context,
+        mut tables: RefMut<'a, Tables>,
+        task: u32,
+        cx: &mut TaskContext<'_>,
+        label: Label,
+        place: &'static Location<'static>,
+        arm: Arm<'_>,
     ) -> Result<()> {
         let mut waiting = NONE;
         if self.key.is_some() {
@@ -417,31 +457,24 @@ impl Waiting {
             return Err(error);
         }
         let own = waker::is_running(context, cx.waker());
-        if waiting == NONE {
-            let scope = context.open_scopes(&mut tables, task);
-            let key = tables.waits.next_key();
-            let armed = arm(context, &mut tables, key.index());
-            tables.begin_wait(key, task, scope, label, place, armed);
-            self.key = Some(key);
-            if own {
-                return Ok(());
-            }
-            waiting = key.index();
+        let known = if waiting == NONE {
+            self.begin(context, &mut tables, task, label, place, arm);
+            waiting = self.key.map_or(NONE, Key::index);
+            own
         } else {
             if let Armed::Nothing | Armed::Notified = tables.waits.get(waiting).armed {
-                let armed = arm(context, &mut tables, waiting);
+                let armed = arm(&mut tables, waiting);
                 tables.waits.get_mut(waiting).armed = armed;
             }
-            let known = match &tables.waits.get(waiting).foreign {
+            match &tables.waits.get(waiting).foreign {
                 Some(foreign) => foreign.will_wake(cx.waker()),
                 None => own,
-            };
-            if known {
-                return Ok(());
             }
-        }
+        };
         drop(tables);
-        self.set_waker(context, waiting, cx, own);
+        if !known {
+            self.set_waker(context, waiting, cx, own);
+        }
         Ok(())
     }
 
@@ -560,6 +593,16 @@ impl fmt::Debug for Waiting {
             .field("waits", &self.key.is_some())
             .finish()
     }
+}
+
+/// What is to be done before an operation waits: puts it on the lists that will wake it.
+type Arm<'a> = &'a mut dyn FnMut(&mut Tables, u32) -> Armed;
+
+/// Whether to try a system call.
+enum Try {
+    /// With the operation's own node, or NONE if it has not waited.
+    Now(u32),
+    Later,
 }
 
 impl From<Direction> for Label {
