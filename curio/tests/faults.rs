@@ -815,10 +815,6 @@ fn every_operation_wakes_the_waker_that_it_saw_last() {
 #[test]
 fn every_operation_can_move_to_another_task() {
     with_every_operation(async |name, operation, end| {
-        if name == "FuturesUnordered" {
-            // It polls its members only when they are woken, so they stay with the first task.
-            return operation.await;
-        }
         let (hand_over, received) = futures::channel::oneshot::channel::<Operation>();
         let first = spawn(async move {
             let mut operation = operation;
