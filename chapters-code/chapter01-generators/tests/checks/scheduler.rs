@@ -83,11 +83,13 @@ pub(crate) fn one_turn_is_one_resume(seed: Option<u64>) {
     assert_eq!(resumes.get(), 0, "a task ran before its first turn");
     for turns in 1..=10 {
         scheduler.run_once();
-        assert_eq!(
-            resumes.get(),
-            turns,
-            "resumed {} times in {turns} turns: a turn is one call to `resume`, no loop",
-            resumes.get()
+        assert!(
+            resumes.get() >= turns,
+            "not resumed in turn {turns}: does a task that yields go back into the queue?"
+        );
+        assert!(
+            resumes.get() <= turns,
+            "resumed more than once in turn {turns}: a turn is one call to `resume`, no loop"
         );
     }
 }
@@ -115,10 +117,11 @@ pub(crate) fn a_complete_task_never_runs_again(seed: Option<u64>) {
         let ends = steps.iter().filter(|step| **step == Step::Complete).count();
         assert!(ends <= 1, "{task} ran again after its end");
     }
-    assert_eq!(
-        scheduler.ready().count(),
-        0,
-        "no task is left, but the queue is not empty"
+    let left: Vec<_> = scheduler.ready().collect();
+    assert!(
+        left.is_empty(),
+        "`run_once` returned `None`, but these are still in the queue: {}",
+        left.join(", ")
     );
     assert_eq!(scheduler.run_once(), None, "no task is left, but somebody ran");
 }
@@ -129,7 +132,7 @@ pub(crate) fn every_task_reaches_its_end(seed: Option<u64>) {
         assert_eq!(
             steps_of(task, &turns).last(),
             Some(&Step::Complete),
-            "{task} did not reach its end: was it lost, or did `run_once` return `None` too early?"
+            "{task} did not reach its end: was it lost, was its last turn not returned, or did `run_once` return `None` too early?"
         );
     }
 }

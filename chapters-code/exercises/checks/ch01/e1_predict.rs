@@ -12,11 +12,20 @@ fn truth() -> Vec<&'static str> {
     turns.map(|turn| turn.task).collect()
 }
 
+/// The names of the tasks.
+const TASKS: [&str; 3] = ["kid", "countdown", "greedy"];
+
 fn count(task: &str, order: &[&str]) -> usize {
     order.iter().filter(|name| **name == task).count()
 }
 
 fn everyone_has_a_turn_in_the_first_round() {
+    for name in order() {
+        assert!(
+            TASKS.contains(&name),
+            "no task is called {name:?}: a task's name is the first argument of `spawn`"
+        );
+    }
     assert!(
         order().iter().take(3).eq(truth().iter().take(3)),
         "not the first three turns: these are tasks, not calls, so each goes back to the end of the queue when it yields"
@@ -25,15 +34,15 @@ fn everyone_has_a_turn_in_the_first_round() {
 
 fn each_task_has_as_many_turns_as_it_needs() {
     let (order, truth) = (order(), truth());
-    for task in ["kid", "countdown", "greedy"] {
+    for task in TASKS {
         let (yours, needed) = (count(task, &order), count(task, &truth));
         assert!(
             yours >= needed,
-            "{yours} turns are too few for {task}: one turn for each line, and one more to say that it is complete"
+            "too few turns for {task} ({yours}): one turn for each value, and one more to say that it is complete"
         );
         assert!(
             yours <= needed,
-            "{yours} turns are too many for {task}: does its `resume` do more in one turn than you thought?"
+            "too many turns for {task} ({yours}): does its `resume` do more in one turn than you thought?"
         );
     }
 }
@@ -46,9 +55,7 @@ fn the_whole_order() {
         .position(|(yours, true_one)| yours != true_one);
     if let Some(index) = wrong {
         let turn = index + 1;
-        panic!(
-            "the first {index} turns are right, turn {turn} is not: who waits, and who has left the queue by then?"
-        );
+        panic!("turn {turn} is the first that is wrong: who waits, and who has left the queue by then?");
     }
     assert_eq!(order.len(), truth.len(), "the number of turns is wrong");
 }

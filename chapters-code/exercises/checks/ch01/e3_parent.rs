@@ -25,9 +25,13 @@ fn steps(parent: &mut Parent, turns: usize) -> Vec<Step<String>> {
 fn it_says_one_line_in_each_turn() {
     for from in [3, 1, 0] {
         let mut parent = Parent::new(from);
+        let mut before = String::new();
         for expected in expected(from) {
             match parent.resume() {
-                Step::Yielded(line) if line == expected => {}
+                Step::Yielded(line) if line == expected => before = line,
+                Step::Yielded(line) if line == before => panic!(
+                    "{line:?} once more where {expected:?} belongs: did the turn before write down in `self` where it will go on?"
+                ),
                 Step::Yielded(line) if line.is_empty() => panic!(
                     "an empty line where {expected:?} belongs: when the countdown is complete, go on in the same turn"
                 ),
@@ -57,7 +61,7 @@ fn it_takes_turns_with_others(seed: Option<u64>) {
     let mut scheduler = seed.map_or_else(Scheduler::new, Scheduler::with_seed);
     scheduler.spawn("parent", Parent::new(3));
     scheduler.spawn("kid", Kid::new(4));
-    let turns = std::iter::from_fn(|| scheduler.run_once()).take(100);
+    let turns = std::iter::from_fn(|| scheduler.run_once()).take(30);
     let own = turns.filter(|turn| turn.task == "parent");
     let lines: Vec<String> = own
         .filter_map(|turn| match turn.step {

@@ -63,8 +63,10 @@ answers! {
         Caught("each_task_has_as_many_turns_as_it_needs", "one more to say that it is complete");
     e1_greedy_lets_go "wrong/ch01/e1_greedy_lets_go.rs", "checks/ch01/e1_predict.rs":
         Caught("each_task_has_as_many_turns_as_it_needs", "do more in one turn than you thought");
+    e1_other_names "wrong/ch01/e1_other_names.rs", "checks/ch01/e1_predict.rs":
+        Caught("everyone_has_a_turn_in_the_first_round", "no task is called \"parent\"");
     e1_new_order_each_round "wrong/ch01/e1_new_order_each_round.rs", "checks/ch01/e1_predict.rs":
-        Caught("the_whole_order", "the first 3 turns are right, turn 4 is not");
+        Caught("the_whole_order", "turn 4 is the first that is wrong");
 
     e2_stub "ch01/e2_scheduler.rs", "checks/ch01/e2_scheduler.rs": Todo;
     e2_solution "solutions/ch01/e2_scheduler.rs", "checks/ch01/e2_scheduler.rs": Pass;
@@ -72,6 +74,8 @@ answers! {
         Caught("tasks_run_in_a_circle", "go to the end of the queue");
     e2_to_the_end "wrong/ch01/e2_to_the_end.rs", "checks/ch01/e2_scheduler.rs":
         Caught("one_turn_is_one_resume", "a turn is one call to `resume`, no loop");
+    e2_loses_the_task "wrong/ch01/e2_loses_the_task.rs", "checks/ch01/e2_scheduler.rs":
+        Caught("one_turn_is_one_resume", "does a task that yields go back into the queue?");
     e2_never_leaves "wrong/ch01/e2_never_leaves.rs", "checks/ch01/e2_scheduler.rs":
         Caught("a_complete_task_never_runs_again", "does a complete task go back into the queue?");
     e2_ends_too_early "wrong/ch01/e2_ends_too_early.rs", "checks/ch01/e2_scheduler.rs":
@@ -87,6 +91,8 @@ answers! {
         Caught("it_says_one_line_in_each_turn", "go on in the same turn");
     e3_greedy "wrong/ch01/e3_greedy.rs", "checks/ch01/e3_parent.rs":
         Caught("it_says_one_line_in_each_turn", "one turn is one call to the countdown's `resume`");
+    e3_begins_anew "wrong/ch01/e3_begins_anew.rs", "checks/ch01/e3_parent.rs":
+        Caught("it_says_one_line_in_each_turn", "write down in `self` where it will go on");
     e3_never_ends "wrong/ch01/e3_never_ends.rs", "checks/ch01/e3_parent.rs":
         Caught("it_ends_and_stays_complete", "every turn after the last line must be complete");
 }
