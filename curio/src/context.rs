@@ -43,7 +43,8 @@ pub enum Clock {
     #[default]
     Real,
     /// A clock for tests and demonstrations: it stands still while anything can run, and jumps to the next deadline when
-    /// every task waits.
+    /// every task waits. It does not wait for bytes that are on their way from a peer, so deadlines around sockets are
+    /// better tested on the real clock.
     Virtual,
 }
 

@@ -10,6 +10,8 @@
 //! D3. A delivery disarms what it unwinds: every timeout that is open inside the scope and not behind a shield.
 //! D4. An operation that completes, or a shield that closes, although a delivery was made since it began, *owes* it: the
 //!     next operation that would wait inside that scope in the same run of the task takes it. Then the debt lapses.
+//!     (Without it, an arm of a `join!` that loops over a queue would never hear of a cancel that another arm took. The
+//!     price: if the arms end in that very run, the first wait of the clean-up may be interrupted once more.)
 //! D5. Swallowing does not help: code inside an inner timeout that took the interruption of an outer one, and leaves the
 //!     inner one with something else, makes the outer one due again.
 //! D6. A boundary (a timeout, or the task itself) whose future is pending with no operation below it is itself an

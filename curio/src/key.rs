@@ -2,7 +2,8 @@
 //!
 //! Wakers, operations, timeouts and sockets never hold pointers into the kernel. They hold a number: which kernel, which
 //! place in the table, and a serial that tells the present holder of the place from earlier ones. A stale key finds
-//! nothing; one whose serial has come round again can at worst cause a spurious poll, which every future must bear.
+//! nothing, until its place has been used again sixteen million times. A task's stale key can at worst cause a spurious
+//! poll even then, which every future must bear, and only those leave the library.
 //!
 //! K1. The number is never zero, because kernels are numbered from 1: `Option<Key>` is one word.
 
