@@ -94,3 +94,29 @@ fn the_page_names_tests_that_exist() {
         );
     }
 }
+
+#[test]
+fn the_page_has_its_sections_in_order() {
+    let page = include_str!("../../../book/pages/chapter01-generators.md");
+    let sections: Vec<&str> = page.lines().filter_map(|line| line.strip_prefix("## ")).collect();
+    let expected = [
+        "What we cannot do yet",
+        "Predict",
+        "The smallest thing that works",
+        "A wrong turn",
+        "From inside",
+        "Invariants",
+        "What it costs",
+        "What changed",
+        "Check yourself",
+        "Exercises",
+        "Design note",
+        "Words",
+    ];
+    // The design note says in its title what it is about.
+    let titles: Vec<&str> = sections
+        .iter()
+        .map(|title| title.split(':').next().unwrap_or(title))
+        .collect();
+    assert_eq!(titles, expected);
+}
