@@ -3,12 +3,14 @@
 //! Random programs are run twice: by the kernel, on the virtual clock, and by a small interpreter that was written from
 //! the rules and not from the code. Both keep a log: which error each level saw, and when. The logs must be equal.
 //!
-//! A program is sequential, so at any time one operation waits; that makes the model a recursive function with a stack
-//! of scopes. Nothing happens in two places at the same instant: sleeps and limits are whole seconds, cancels come at
-//! half seconds, and foreign futures end a few nanoseconds late, each by another power of two.
+//! A program is sequential except for joins of two sleeps, so all operations that wait at a time are in the same place;
+//! that makes the model a recursive function with a stack of scopes. Nothing happens in two places at the same instant:
+//! sleeps and limits are whole seconds, cancels come at half seconds, and foreign futures and arms of joins end a few
+//! nanoseconds late, each by another power of two.
 
 use std::cell::RefCell;
 use std::future::Future;
+use std::ops::Range;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -25,6 +27,8 @@ enum Program {
     Yield,
     /// A future that is not the library's and ends after so many seconds; its number makes the end unique.
     Foreign(u64, u32),
+    /// Two sleeps side by side: the first error of them, when both are over. With a number, as above.
+    Join([u64; 2], u32),
     Fail,
     /// One after another, with `?`.
     Sequence(Vec<Program>),
@@ -83,7 +87,7 @@ impl Generator {
     /// A program of about so many parts.
     fn program(&mut self, size: u64) -> Program {
         if size <= 1 {
-            return match self.random.below(12) {
+            return match self.random.below(14) {
                 0..=6 => Program::Sleep(self.random.below(9)),
                 7 => Program::Yield,
                 8 | 9 if self.foreign < 16 => {
@@ -91,6 +95,10 @@ impl Generator {
                     Program::Foreign(self.random.below(9), self.foreign)
                 }
                 8..=10 => Program::Sleep(50),
+                11 | 12 if self.foreign < 16 => {
+                    self.foreign += 1;
+                    Program::Join([self.random.below(9), self.random.below(9)], self.foreign)
+                }
                 _ => Program::Fail,
             };
         }
@@ -120,8 +128,8 @@ impl Generator {
     }
 }
 
-/// How long a foreign future takes.
-fn foreign_length(seconds: u64, number: u32) -> Duration {
+/// How long a foreign future takes, or an arm of a join.
+fn unique_length(seconds: u64, number: u32) -> Duration {
     Duration::from_secs(seconds) + Duration::from_nanos(1 << number)
 }
 
@@ -158,13 +166,18 @@ fn execute<'a>(program: &'a Program, journal: &'a Journal) -> Pin<Box<dyn Future
             Program::Yield => yield_now().await,
             Program::Foreign(seconds, number) => {
                 let (done, ended) = futures::channel::oneshot::channel::<()>();
-                let length = foreign_length(*seconds, *number);
+                let length = unique_length(*seconds, *number);
                 spawn_daemon(async move {
                     sleep(length).await?;
                     let _ = done.send(());
                     Ok(())
                 });
                 ended.await.map_err(Error::other)
+            }
+            Program::Join(seconds, number) => {
+                let [first, second] = seconds.map(|seconds| sleep(unique_length(seconds, *number)));
+                let (first, second) = futures::join!(first, second);
+                first.and(second)
             }
             Program::Fail => Err(Error::other("failed")),
             Program::Sequence(parts) => {
@@ -336,7 +349,8 @@ impl Model {
         match program {
             Program::Sleep(seconds) => self.wait(Duration::from_secs(*seconds), false),
             Program::Yield => self.wait(Duration::ZERO, false),
-            Program::Foreign(seconds, number) => self.wait(foreign_length(*seconds, *number), true),
+            Program::Foreign(seconds, number) => self.wait(unique_length(*seconds, *number), true),
+            Program::Join(seconds, number) => self.join(seconds.map(|s| unique_length(s, *number))),
             Program::Fail => Err(Early {
                 seen: Seen::Failed,
                 dropped_to: None,
@@ -423,6 +437,66 @@ impl Model {
         }))
     }
 
+    /// The outermost of these scopes that is due.
+    fn due(&self, visible: &Range<usize>) -> Option<usize> {
+        visible
+            .clone()
+            .find(|&i| self.scopes[i].at.is_some_and(|at| at <= self.now))
+    }
+
+    /// Something waits: now the clocks of the timeouts around it run.
+    fn start_clocks(&mut self) {
+        for scope in &mut self.scopes {
+            if let Some(limit) = scope.limit.take()
+                && !scope.disarmed
+            {
+                scope.at = Some(self.now + limit);
+            }
+        }
+    }
+
+    /// Two operations that take so long. What is delivered is for both of them if both wait.
+    fn join(&mut self, lengths: [Duration; 2]) -> Outcome {
+        let from = self.scopes.len() - 1;
+        let shield = self.scopes.iter().rposition(|s| matches!(s.level, Level::Shield));
+        let visible = shield.map_or(0, |shield| shield + 1)..from + 1;
+        // What is due already is for the first that would begin to wait. The next one begins after the delivery.
+        let ends = lengths.map(|length| self.now + length);
+        let mut results = ends.map(|_| None);
+        for result in &mut results {
+            *result = self
+                .due(&visible)
+                .map(|target| Err(self.deliver(from, target, false).seen));
+        }
+        if results.iter().any(Option::is_none) {
+            self.start_clocks();
+        }
+        while let Some(end) = (0..2).filter(|&i| results[i].is_none()).map(|i| ends[i]).min() {
+            let first = visible.clone().filter_map(|i| self.scopes[i].at).min();
+            let interrupted = first.filter(|&at| at < end);
+            self.now = interrupted.unwrap_or(end).max(self.now);
+            let outcome = match interrupted {
+                Some(_) => {
+                    let Some(target) = self.due(&visible) else {
+                        unreachable!()
+                    };
+                    Err(self.deliver(from, target, false).seen)
+                }
+                None => Ok(()),
+            };
+            for (result, &end) in results.iter_mut().zip(&ends) {
+                if result.is_none() && (outcome.is_err() || end == self.now) {
+                    *result = Some(outcome);
+                }
+            }
+        }
+        let [first, second] = results.map(|result| result.unwrap_or(Ok(())));
+        first.and(second).map_err(|seen| Early {
+            seen,
+            dropped_to: None,
+        })
+    }
+
     /// An operation that takes so long, or (`foreign`) a future that is not the library's.
     fn wait(&mut self, length: Duration, foreign: bool) -> Outcome {
         // Where the interruption is delivered: at the operation, or at the innermost boundary. A shield in between keeps
@@ -444,28 +518,19 @@ impl Model {
         let visible = if reachable { outermost..from + 1 } else { 0..0 };
 
         // Due already, before it would begin to wait.
-        let due = |model: &Model| {
-            let mut visible = visible.clone();
-            visible.find(|&i| model.scopes[i].at.is_some_and(|at| at <= model.now))
-        };
-        if let Some(target) = due(self) {
+        if let Some(target) = self.due(&visible) {
             return Err(self.deliver(from, target, foreign));
         }
-        // It waits: now the clocks of the timeouts around it run.
-        for scope in &mut self.scopes {
-            if let Some(limit) = scope.limit.take()
-                && !scope.disarmed
-            {
-                scope.at = Some(self.now + limit);
-            }
-        }
+        self.start_clocks();
         let end = self.now + length;
         let first = visible.clone().filter_map(|i| self.scopes[i].at).min();
         match first {
             // What is done at the moment of the deadline is done. What never had to wait, too.
             Some(at) if at < end => {
                 self.now = at;
-                let Some(target) = due(self) else { unreachable!() };
+                let Some(target) = self.due(&visible) else {
+                    unreachable!()
+                };
                 Err(self.deliver(from, target, foreign))
             }
             _ => {
