@@ -15,7 +15,8 @@
 //! D5. Swallowing does not help: code inside an inner timeout that took the interruption of an outer one, and leaves the
 //!     inner one with something else, makes the outer one due again.
 //! D6. A boundary (a timeout, or the task itself) whose future is pending with no operation below it is itself an
-//!     operation: it drops its future and resolves to the error. Not while a shield is open below; not while the task was
+//!     operation: it drops its future and resolves to the error. (An operation that was woken to be told, and that the
+//!     future did not poll, counts as none.) Not while a shield is open below; not while the task was
 //!     woken in that very poll, because then its future has only yielded (64 times at most).
 
 use std::task::Waker;
@@ -68,6 +69,12 @@ impl Tables {
             outer => outer,
         };
         self.scopes.reparent(index, parent);
+        // What unwound the old place does not unwind this one: the deadline counts again.
+        let scope = self.scopes.get_mut(index);
+        if scope.disarmed {
+            scope.disarmed = false;
+            scope.armed = false;
+        }
     }
 
     /// The scope that `scope` is inside of, as an operation names it: NONE for the task itself.
@@ -126,7 +133,26 @@ impl Tables {
             let wait = self.scopes.get(index).first_wait;
             self.move_wait(wait, outer);
         }
+        let scope = self.scopes.get(index);
+        if scope.delivered != 0 && !scope.disarmed {
+            self.restore_below(index);
+        }
         self.scopes.adopt_children(index);
+    }
+
+    /// What a delivery was to unwind is still there, though its scope is being closed: the deadlines count again (D3).
+    fn restore_below(&mut self, top: u32) {
+        let mut child = self.scopes.get(top).first_child;
+        while child != NONE {
+            let scope = self.scopes.get_mut(child);
+            let next = scope.next;
+            if scope.kind != Kind::Shield {
+                scope.disarmed = false;
+                scope.armed = scope.timer.is_some();
+                self.restore_below(child);
+            }
+            child = next;
+        }
     }
 
     /// Asks for the cancellation of a task. Only the first request counts.
@@ -229,6 +255,27 @@ impl Tables {
         Some(self.take(scope, target))
     }
 
+    /// Whether a delivery since `started` was for an operation below `before` that is below `now` from now on.
+    pub(crate) fn has_missed(&self, task: u32, before: u32, now: u32, started: u64) -> bool {
+        let root = self.tasks[task as usize].root;
+        let place = |scope: u32| if scope == NONE { root } else { scope };
+        let mut at = place(before);
+        while at != NONE && self.scopes.get(at).kind != Kind::Shield {
+            let scope = self.scopes.get(at);
+            if scope.delivered > started {
+                let mut around = place(now);
+                while around != NONE && around != at {
+                    around = self.scopes.get(around).parent;
+                }
+                if around == at {
+                    return true;
+                }
+            }
+            at = scope.parent;
+        }
+        false
+    }
+
     /// Whether something is pending for this place, be it behind a shield.
     pub(crate) fn is_pending(&self, task: u32, scope: u32) -> bool {
         let mut at = match scope {
@@ -307,7 +354,7 @@ impl Tables {
     pub(crate) fn complete_wait(&mut self, index: u32) -> Option<Box<Waker>> {
         let wait = self.waits.get(index);
         let task = wait.task;
-        if self.tasks[task as usize].hot != 0 {
+        if self.tasks.get(task as usize).is_some_and(|slot| slot.hot != 0) {
             let (scope, started) = (wait.scope, wait.started);
             self.owe(task, scope, started);
         }
@@ -357,8 +404,18 @@ impl Tables {
         let scope = self.scopes.get_mut(index);
         let alone = scope.first_child == NONE && scope.first_wait == NONE;
         if !alone && self.is_occupied(index, own) {
-            self.scopes.get_mut(index).foreign_since = 0;
-            return (None, false);
+            let scope = self.scopes.get_mut(index);
+            scope.foreign_since = 0;
+            let task = scope.task;
+            let neglected = self.slot(task).hot != 0;
+            return (
+                if neglected {
+                    self.neglected(task, index)
+                } else {
+                    None
+                },
+                false,
+            );
         }
         let scope = self.scopes.get_mut(index);
         let (task, since) = (scope.task, scope.foreign_since);
@@ -383,11 +440,52 @@ impl Tables {
     /// The same for the task itself; only for a hot task.
     pub(crate) fn task_boundary(&mut self, task: u32) -> Option<Error> {
         let root = self.slot(task).root;
-        if root == NONE || self.slot(task).first_wait != NONE || self.is_occupied(root, NONE) {
+        if root == NONE {
             return None;
+        }
+        if self.slot(task).first_wait != NONE || self.is_occupied(root, NONE) {
+            return self.neglected(task, root);
         }
         let target = self.due_for(task, NONE, None)?;
         self.has_waited(task, root).then(|| self.take(NONE, target))
+    }
+
+    /// Operations wait below the boundary, and something is due all the same: they were woken, and any that was polled would
+    /// have taken it. So the future keeps them for later and waits for something else, as if they were not there. Not
+    /// while a shield is open below: what is behind it is not asked.
+    #[cold]
+    fn neglected(&mut self, task: u32, boundary: u32) -> Option<Error> {
+        if self.has_shield(boundary) {
+            return None;
+        }
+        let mut target = None;
+        let mut at = boundary;
+        while at != NONE && self.scopes.get(at).kind != Kind::Shield {
+            let scope = self.scopes.get(at);
+            if scope.due {
+                target = Some(at);
+            }
+            at = scope.parent;
+        }
+        let target = target?;
+        let below = if self.scopes.get(boundary).kind == Kind::Task {
+            NONE
+        } else {
+            boundary
+        };
+        self.has_waited(task, boundary).then(|| self.take(below, target))
+    }
+
+    fn has_shield(&self, top: u32) -> bool {
+        let mut child = self.scopes.get(top).first_child;
+        while child != NONE {
+            let scope = self.scopes.get(child);
+            if scope.kind == Kind::Shield || self.has_shield(child) {
+                return true;
+            }
+            child = scope.next;
+        }
+        false
     }
 
     /// Whether the boundary has looked on long enough: its future really waits, or has yielded too often.

@@ -79,6 +79,8 @@ pub(crate) struct Tables {
     pub(crate) kernel: u16,
     pub(crate) tasks: Slab<Slot>,
     pub(crate) ready: VecDeque<u32>,
+    /// How many entries of `ready` are to be skipped (I1).
+    stale: usize,
     pub(crate) waits: Waits,
     pub(crate) scopes: Scopes,
     pub(crate) timers: Timers,
@@ -106,6 +108,7 @@ impl Tables {
             kernel,
             tasks: Slab::new(),
             ready: VecDeque::new(),
+            stale: 0,
             waits: Waits::new(kernel),
             scopes: Scopes::default(),
             timers: Timers::default(),
@@ -187,6 +190,7 @@ impl Tables {
             self.forget_waits(task);
         }
         let slot = self.tasks.remove(task as usize);
+        self.stale += usize::from(slot.has(QUEUED));
         if slot.has(NAMED) {
             self.names.remove(&slot.id());
         }
@@ -197,12 +201,29 @@ impl Tables {
         slot
     }
 
-    /// Frees the node of an operation whose task has ended. It was leaked, or a combinator has taken it to another task:
-    /// then it must be polled there.
-    fn abandon(&mut self, wait: u32) {
-        if let Some(waker) = self.end_wait(wait) {
+    /// Takes care of an operation whose task has ended. It was leaked, or a combinator has taken it to another task: then it
+    /// must be polled there. If it was chosen to be woken, its node stays for it, so that the wake-up is not lost.
+    fn abandon(&mut self, index: u32) {
+        if self.waits.get(index).armed == Armed::Notified {
+            self.unlink_wait(index);
+            let wait = self.waits.get_mut(index);
+            wait.task = NONE;
+            if let Some(waker) = wait.foreign.take() {
+                self.foreign_wakes.push(*waker);
+            }
+        } else if let Some(waker) = self.end_wait(index) {
             self.foreign_wakes.push(*waker);
         }
+    }
+
+    /// Takes a node off the list of its owner.
+    fn unlink_wait(&mut self, index: u32) {
+        let &Wait { task, scope, .. } = self.waits.get(index);
+        let head = match scope {
+            NONE => &mut self.tasks[task as usize].first_wait,
+            scope => &mut self.scopes.get_mut(scope).first_wait,
+        };
+        self.waits.unlink(index, head);
     }
 
     /// Frees what a task leaves behind: its scopes, and the nodes of operations that were leaked.
@@ -336,8 +357,14 @@ impl Tables {
                 slot.id_and_flags &= !QUEUED;
                 return Some((task, slot));
             }
+            self.stale -= 1;
         }
         None
+    }
+
+    /// How many tasks are ready.
+    pub(crate) fn ready_tasks(&self) -> usize {
+        self.ready.len() - self.stale
     }
 
     // ---- Waits
@@ -372,17 +399,20 @@ impl Tables {
         });
     }
 
-    /// An operation that waits already is polled inside another scope than before: that is where it waits now.
+    /// An operation that waits already is polled inside another scope than before: that is where it waits now. What was
+    /// delivered since it began counts for it only if it was inside then and still is.
     #[cold]
     pub(crate) fn move_wait(&mut self, index: u32, scope: u32) {
         let &Wait {
-            task, scope: before, ..
+            task,
+            scope: before,
+            started,
+            ..
         } = self.waits.get(index);
-        let head = match before {
-            NONE => &mut self.tasks[task as usize].first_wait,
-            before => &mut self.scopes.get_mut(before).first_wait,
-        };
-        self.waits.unlink(index, head);
+        if !self.has_missed(task, before, scope, started) {
+            self.waits.get_mut(index).started = self.epoch;
+        }
+        self.unlink_wait(index);
         let head = match scope {
             NONE => &mut self.tasks[task as usize].first_wait,
             scope => &mut self.scopes.get_mut(scope).first_wait,
@@ -405,6 +435,9 @@ impl Tables {
             Armed::Join { task, next, prev } => self.disarm_join(task, next, prev),
             Armed::Reader(source) => self.sources[source as usize].reader = NONE,
             Armed::Writer(source) => self.sources[source as usize].writer = NONE,
+        }
+        if wait.task == NONE {
+            return wait.foreign;
         }
         if wait.prev != NONE {
             self.waits.get_mut(wait.prev).next = wait.next;

@@ -175,7 +175,11 @@ impl Limit {
     fn deadline(self, context: &Context) -> u64 {
         match self {
             Limit::None => u64::MAX,
-            Limit::After(delay) => context.after(delay),
+            Limit::After(delay) => {
+                // Never shorter: what this run of the task has computed so far does not count.
+                context.forget_time();
+                context.after(delay)
+            }
             Limit::At(deadline) => deadline,
         }
     }
