@@ -5,7 +5,7 @@ mod common;
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
-use std::future::{Future, poll_fn};
+use std::future::{Future, pending, poll_fn};
 use std::panic::{AssertUnwindSafe, Location, catch_unwind, panic_any, resume_unwind};
 use std::pin::pin;
 use std::process::{Command, Stdio};
@@ -19,8 +19,8 @@ use common::Watchdog;
 use curio::net::{TcpListener, TcpStream};
 use curio::traps::{Label, WaitList, Waiting};
 use curio::{
-    Clock, Error, Kernel, Result, Task, check_cancellation, clock, disable_cancellation, run, running, sleep,
-    spawn, timeout_after, yield_now,
+    Clock, Error, Kernel, Result, Task, check_cancellation, clock, disable_cancellation, interruptible, run,
+    running, sleep, spawn, timeout_after, yield_now,
 };
 use futures::stream::{FuturesUnordered, StreamExt};
 
@@ -731,4 +731,267 @@ fn tasks_that_end_although_they_were_woken_take_linear_time() {
         kernel.run_all().unwrap();
         assert_empty(&kernel);
     });
+}
+
+/// A limit was counted from a time that was read before a long computation in the same run of the task.
+#[test]
+fn a_timeout_is_never_shorter_for_a_computation() {
+    run(async {
+        let (first, second) = futures::join!(sleep(MS), async {
+            compute(20 * MS);
+            let start = Instant::now();
+            let result = timeout_after(10 * MS, interruptible(pending::<()>())).await;
+            assert!(result.unwrap_err().is_timeout());
+            assert!(start.elapsed() >= 10 * MS, "only {:?}", start.elapsed());
+            Ok(())
+        });
+        first.and(second)
+    })
+    .unwrap();
+}
+
+/// One permit, handed over by `notify_one` (the grant is the notification), as in the example of `traps`.
+#[derive(Default)]
+struct Turn(WaitList);
+impl Turn {
+    fn wait(self: &Rc<Self>) -> impl Future<Output = Result<()>> + Unpin + 'static {
+        struct W(Rc<Turn>, Waiting);
+        impl Drop for W {
+            fn drop(&mut self) {
+                // Passes the wake-up on.
+                if self.1.is_notified() {
+                    self.0.0.notify_one();
+                }
+            }
+        }
+        let mut w = W(self.clone(), Waiting::new());
+        let place = std::panic::Location::caller();
+        poll_fn(move |cx| {
+            let W(turn, waiting) = &mut w;
+            if waiting.is_notified() {
+                waiting.complete();
+                return Poll::Ready(Ok(()));
+            }
+            match waiting.wait_on(&turn.0, cx, Label::new(&"TURN"), place) {
+                Ok(()) => Poll::Pending,
+                Err(e) => Poll::Ready(Err(e)),
+            }
+        })
+    }
+}
+
+/// An operation was chosen by its list, its task ended before it was polled again, and the operation lived on elsewhere: its
+/// node was freed, and the hand-off was lost.
+#[test]
+fn a_notification_survives_the_end_of_the_task_it_began_in() {
+    for dropped in [false, true] {
+        let k = virtual_kernel();
+        let r = k.run(async {
+            let turn = Rc::new(Turn::default());
+            let slot = Rc::new(Cell::new(None));
+            let first = spawn({
+                let mut op = turn.wait();
+                let (slot, turn) = (slot.clone(), turn.clone());
+                async move {
+                    assert!(futures::poll!(&mut op).is_pending());
+                    slot.set(Some(op));
+                    assert!(turn.0.notify_one());
+                }
+            });
+            first.join().await?;
+            let op = slot.take().unwrap();
+            let result = if dropped {
+                let other = spawn(turn.wait());
+                yield_now().await?;
+                drop(op);
+                timeout_after(SEC, other.join()).await
+            } else {
+                timeout_after(SEC, op).await
+            };
+            assert!(
+                result.is_ok(),
+                "dropped {dropped}: the hand-off is lost: {result:?}"
+            );
+            Ok(())
+        });
+        r.unwrap();
+    }
+}
+
+/// An operation that began outside of a timeout was taken for one that had waited inside when the timeout was delivered, and
+/// the clean-up was interrupted a second time (D1).
+#[test]
+fn a_clean_up_may_await_what_began_outside() {
+    let k = virtual_kernel();
+    k.run(async {
+        let start = clock();
+        let mut goodbye = pin!(sleep(5 * SEC));
+        assert!(futures::poll!(&mut goodbye).is_pending());
+        let r = timeout_after(SEC, async {
+            let r = sleep(100 * SEC).await;
+            assert!(r.is_err());
+            let cleaned = goodbye.await;
+            assert!(
+                cleaned.is_ok(),
+                "interrupted again at {:?}: {cleaned:?}",
+                clock() - start
+            );
+            r
+        })
+        .await;
+        assert!(r.unwrap_err().is_timeout());
+        assert_eq!(clock() - start, 5 * SEC);
+        Ok(())
+    })
+    .unwrap();
+}
+
+/// A bound on what may be spawned during a shutdown hit a large server whose tasks say goodbye in tasks of their own.
+#[test]
+fn a_large_orderly_shutdown_is_not_cut_short() {
+    let _guard = Watchdog::start();
+    const N: u32 = 12_000;
+    let done = Rc::new(Cell::new(0));
+    let k = virtual_kernel();
+    for _ in 0..N {
+        let done = done.clone();
+        k.spawn(async move {
+            let r = sleep(1000 * SEC).await;
+            let goodbye = spawn(disable_cancellation(async move {
+                sleep(SEC).await?;
+                done.set(done.get() + 1);
+                Ok(())
+            }));
+            goodbye.wait().await?;
+            r
+        })
+        .detach();
+    }
+    k.run(yield_now()).unwrap();
+    k.shutdown().unwrap();
+    assert_eq!(done.get(), N);
+}
+
+/// Entries of tasks that had ended were counted as ready, so that a task could run twice in one cycle.
+#[test]
+fn run_once_runs_each_task_once() {
+    let k = virtual_kernel();
+    let woken = |cx: &mut std::task::Context<'_>| {
+        cx.waker().wake_by_ref();
+        Poll::Ready(())
+    };
+    k.spawn(poll_fn(woken)).detach();
+    k.run_once().unwrap();
+    let kid = k.spawn(async {
+        for _ in 0..10 {
+            yield_now().await?;
+        }
+        Ok(())
+    });
+    for n in 1..5 {
+        k.run_once().unwrap();
+        assert_eq!(kid.cycles(), n);
+    }
+}
+
+/// An operation that was pinned and not polled at present counted as waiting, so that a task in a foreign wait could not be
+/// cancelled while it kept, say, a ticker for later (D6).
+#[test]
+fn a_task_is_cancelled_in_a_foreign_wait_though_it_keeps_an_operation_for_later() {
+    let k = virtual_kernel();
+    let r = k.run(async {
+        let kid = spawn(async {
+            let mut ticker = pin!(sleep(10_000 * SEC));
+            assert!(futures::poll!(&mut ticker).is_pending());
+            pending::<()>().await;
+            ticker.await
+        });
+        sleep(SEC).await?;
+        let start = clock();
+        let r = timeout_after(100 * SEC, kid.cancel()).await;
+        assert!(r.is_ok(), "not cancelled after {:?}", clock() - start);
+        Ok(())
+    });
+    r.unwrap();
+}
+
+/// A delivery disarms what is open inside (D3), but a timeout that was not unwound, and awaited outside later, had lost its
+/// deadline.
+#[test]
+fn a_timeout_that_was_not_unwound_keeps_its_deadline() {
+    let k = virtual_kernel();
+    k.run(async {
+        let start = clock();
+        let mut bounded = pin!(timeout_after(5 * SEC, sleep(100 * SEC)));
+        let outer = timeout_after(SEC, async {
+            assert!(futures::poll!(&mut bounded).is_pending());
+            sleep(100 * SEC).await
+        })
+        .await;
+        assert!(outer.unwrap_err().is_timeout());
+        let r = bounded.await;
+        assert_eq!(clock() - start, 5 * SEC, "{r:?}");
+        Ok(())
+    })
+    .unwrap();
+}
+
+/// On the virtual clock, a task that only yields holds the time still, and the limit of the shutdown never came.
+#[test]
+fn a_shutdown_on_the_virtual_clock_ends_though_a_task_yields_for_ever() {
+    let _guard = Watchdog::start();
+    let k = Kernel::builder()
+        .clock(Clock::Virtual)
+        .shutdown_timeout(20 * MS)
+        .build()
+        .unwrap();
+    k.spawn(async {
+        loop {
+            let _ = yield_now().await;
+        }
+        #[allow(unreachable_code)]
+        Ok(())
+    })
+    .detach();
+    k.run(yield_now()).unwrap();
+    drop(k);
+}
+
+/// Moved timeouts and shields in all nestings: nothing is left behind, and times are right.
+#[test]
+fn scopes_that_change_places() {
+    let k = virtual_kernel();
+    k.run(async {
+        // A timeout into a shield, cancelled from outside.
+        let kid = spawn(async {
+            let start = clock();
+            let mut t = pin!(timeout_after(5 * SEC, sleep(100 * SEC)));
+            assert!(futures::poll!(&mut t).is_pending());
+            let r = disable_cancellation(&mut t).await;
+            assert!(r.unwrap_err().is_timeout());
+            assert_eq!(clock() - start, 5 * SEC);
+            let r = sleep(100 * SEC).await;
+            assert!(matches!(r, Err(Error::Cancelled(_))), "{r:?}");
+            assert_eq!(clock() - start, 5 * SEC);
+            r
+        });
+        sleep(SEC).await?;
+        kid.cancel().await?;
+        // A timeout that was inside another one, and then around it.
+        let start = clock();
+        let mut a = Box::pin(timeout_after(7 * SEC, sleep(100 * SEC)));
+        {
+            let mut b = Box::pin(timeout_after(3 * SEC, &mut a));
+            assert!(futures::poll!(&mut b).is_pending());
+        }
+        let r = timeout_after(5 * SEC, a).await;
+        assert!(r.unwrap_err().is_timeout());
+        assert_eq!(clock() - start, 5 * SEC);
+        Ok(())
+    })
+    .unwrap();
+    assert_eq!(
+        format!("{k:?}"),
+        "Kernel { tasks: 0, waits: 0, scopes: 0, timers: 0, sockets: 0 }"
+    );
 }
