@@ -12,7 +12,6 @@ use crate::context::{self, Context};
 use crate::error::Result;
 use crate::key::Key;
 use crate::scopes::Kind;
-use crate::tables::Tables;
 use crate::traps::Waiting;
 use crate::waits::Label;
 
@@ -187,26 +186,21 @@ struct ShieldScope {
 }
 
 impl ShieldScope {
-    fn find(&self, context: &Context, tables: &Tables) -> Option<u32> {
-        let key = self.key.filter(|key| key.kernel() == context.id)?;
-        tables.scopes.find(key.index(), key.serial())?;
-        Some(key.index())
-    }
-
     /// Makes the shield the current scope, until the result is dropped.
     fn enter<'a>(&mut self, context: &'a Context, task: u32) -> Inside<'a> {
         let mut tables = context.tables.borrow_mut();
         let outer = context.open_scopes(&mut tables, task);
         let known = self
-            .find(context, &tables)
+            .key
+            .and_then(|key| tables.scopes.find(key))
             .filter(|&i| tables.scopes.get(i).task == task);
         let index = known.unwrap_or_else(|| {
             // A shield that was moved here from another task leaves its scope there.
-            if let Some(there) = self.find(context, &tables) {
+            if let Some(there) = self.key.and_then(|key| tables.scopes.find(key)) {
                 tables.close_scope(there);
             }
             let index = tables.open_scope(task, outer, Kind::Shield);
-            self.key = Some(Key::new(context.id, tables.scopes.get(index).serial, index));
+            self.key = Some(tables.scopes.get(index).key);
             index
         });
         if tables.parent_scope(index) != outer {
@@ -219,7 +213,7 @@ impl ShieldScope {
     /// The shield closes as its future has completed: what was delivered outside meanwhile is owed (D4).
     fn close(&mut self, context: &Context) {
         let mut tables = context.tables.borrow_mut();
-        if let Some(index) = self.find(context, &tables) {
+        if let Some(index) = self.key.and_then(|key| tables.scopes.find(key)) {
             let opened = tables.scopes.get(index).opened;
             let (task, outer) = (tables.scopes.get(index).task, tables.parent_scope(index));
             tables.close_scope(index);
@@ -236,7 +230,7 @@ impl Drop for ShieldScope {
         context::with(|context| {
             if let Some(context) = context {
                 let mut tables = context.tables.borrow_mut();
-                if let Some(index) = self.find(context, &tables) {
+                if let Some(index) = self.key.and_then(|key| tables.scopes.find(key)) {
                     tables.close_scope(index);
                 }
             }

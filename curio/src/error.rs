@@ -19,7 +19,6 @@ use std::fmt;
 use std::io;
 use std::panic::Location;
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::name::Name;
 
@@ -506,11 +505,6 @@ impl From<Error> for io::Error {
             e => io::Error::other(e),
         }
     }
-}
-
-/// How a duration reads in the reports of the library: `10s`, `1.5s`, `20ms`.
-pub(crate) fn show_duration(d: Duration) -> String {
-    format!("{d:?}")
 }
 
 #[cfg(test)]

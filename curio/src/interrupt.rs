@@ -22,7 +22,7 @@
 use std::task::Waker;
 
 use crate::error::{Error, Progress};
-use crate::key::NONE;
+use crate::key::{Key, NONE};
 use crate::scopes::{Kind, Scope};
 use crate::tables::Tables;
 use crate::timers::Target;
@@ -35,7 +35,7 @@ const MAX_ROUNDS: u8 = 64;
 #[derive(Default)]
 pub(crate) struct Closed {
     pub(crate) delivered: bool,
-    pub(crate) passed: Option<(u32, u32)>,
+    pub(crate) passed: Option<Key>,
 }
 
 impl Tables {
@@ -235,7 +235,7 @@ impl Tables {
             }
             let missed = match started {
                 Some(started) => scope.delivered > started,
-                None => self.debts.contains(&(at, scope.serial)),
+                None => self.debts.contains(&scope.key),
             };
             if scope.due || missed {
                 found = Some(at);
@@ -301,8 +301,8 @@ impl Tables {
             target_scope.delivered = self.epoch;
             self.disarm_below(target);
         }
-        self.debts.retain(|debt| debt.0 != target);
-        let Scope { kind, serial, .. } = *self.scopes.get(target);
+        self.debts.retain(|debt| debt.index() != target);
+        let Scope { kind, key, .. } = *self.scopes.get(target);
         let mut innermost = None;
         let mut at = scope;
         while at != NONE {
@@ -316,7 +316,7 @@ impl Tables {
                 break;
             }
             if kind == Kind::Timeout {
-                scope.passed = Some((target, serial));
+                scope.passed = Some(key);
             }
             at = scope.parent;
         }
@@ -375,7 +375,7 @@ impl Tables {
                 break;
             }
             if scope.delivered > since {
-                owed = Some((at, scope.serial));
+                owed = Some(scope.key);
             }
             at = scope.parent;
         }
@@ -388,8 +388,8 @@ impl Tables {
 
     /// Makes the outer timeout due again whose interruption was swallowed inside (D5).
     pub(crate) fn swallowed(&mut self, closed: &Closed) {
-        if let Some((index, serial)) = closed.passed
-            && self.scopes.find(index, serial).is_some_and(|s| !s.disarmed)
+        if let Some(index) = closed.passed.and_then(|scope| self.scopes.find(scope))
+            && !self.scopes.get(index).disarmed
         {
             // It was delivered, so the task is hot already.
             self.scopes.get_mut(index).due = true;

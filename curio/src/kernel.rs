@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 use crate::cell::{MainCell, Runnable};
 use crate::contain::{contain, log};
 use crate::context::{self, Clock, Context, Running};
-use crate::error::{Deadlock, Error, Result, TaskError, show_duration};
+use crate::error::{Deadlock, Error, Result, TaskError};
 use crate::key::{self, Key};
 use crate::outcome::{Outcome, Value};
 use crate::task::{Task, drop_task, spawn_in};
@@ -682,12 +682,12 @@ impl Kernel {
             }
             self.gather(true, Some(until))?;
         }
-        let limit = show_duration(self.shutdown_timeout);
+        let limit = self.shutdown_timeout;
         let tables = context.tables.borrow();
         for (_, slot) in &tables.tasks {
             let task = tables.describe(slot);
             log(format_args!(
-                "{task}: did not end within the {limit} that a shutdown may take, and is dropped"
+                "{task}: did not end within the {limit:?} that a shutdown may take, and is dropped"
             ));
         }
         Ok(())

@@ -13,7 +13,7 @@
 
 use slab::Slab;
 
-use crate::key::NONE;
+use crate::key::{Key, NONE};
 use crate::timers::TimerKey;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,7 +34,7 @@ pub(crate) struct Scope {
     /// How many runs in a row the boundary has only looked on while its future yielded.
     pub(crate) rounds: u8,
     pub(crate) task: u32,
-    pub(crate) serial: u32,
+    pub(crate) key: Key,
     pub(crate) parent: u32,
     pub(crate) first_child: u32,
     pub(crate) next: u32,
@@ -48,8 +48,8 @@ pub(crate) struct Scope {
     pub(crate) delivered: u64,
     /// Since which epoch the boundary waits for a foreign future, with no operation below; 0: it does not.
     pub(crate) foreign_since: u64,
-    /// The outer timeout (place and serial) whose interruption was taken inside this scope.
-    pub(crate) passed: Option<(u32, u32)>,
+    /// The outer timeout whose interruption was taken inside this scope.
+    pub(crate) passed: Option<Key>,
 }
 
 impl Scope {
@@ -60,13 +60,21 @@ impl Scope {
 }
 
 /// All scopes of all tasks.
-#[derive(Default)]
 pub(crate) struct Scopes {
     slab: Slab<Scope>,
-    count: u64,
+    kernel: u16,
+    count: u32,
 }
 
 impl Scopes {
+    pub(crate) fn new(kernel: u16) -> Scopes {
+        Scopes {
+            slab: Slab::new(),
+            kernel,
+            count: 0,
+        }
+    }
+
     pub(crate) fn get(&self, index: u32) -> &Scope {
         &self.slab[index as usize]
     }
@@ -75,9 +83,10 @@ impl Scopes {
         &mut self.slab[index as usize]
     }
 
-    /// The scope at this place, if it is still the one that the serial names.
-    pub(crate) fn find(&self, index: u32, serial: u32) -> Option<&Scope> {
-        self.slab.get(index as usize).filter(|s| s.serial == serial)
+    /// The place of the scope, if it is still open.
+    pub(crate) fn find(&self, scope: Key) -> Option<u32> {
+        let found = self.slab.get(scope.index() as usize)?;
+        (found.key == scope).then_some(scope.index())
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -85,7 +94,8 @@ impl Scopes {
     }
 
     pub(crate) fn open(&mut self, task: u32, parent: u32, kind: Kind, epoch: u64) -> u32 {
-        self.count += 1;
+        self.count = self.count.wrapping_add(1);
+        let key = Key::new(self.kernel, self.count, self.slab.vacant_key() as u32);
         let next = match parent {
             NONE => NONE,
             parent => self.get(parent).first_child,
@@ -97,7 +107,7 @@ impl Scopes {
             disarmed: false,
             rounds: 0,
             task,
-            serial: crate::key::serial(self.count),
+            key,
             parent,
             first_child: NONE,
             next,

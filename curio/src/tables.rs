@@ -91,7 +91,7 @@ pub(crate) struct Tables {
     /// Counts deliveries, so that "before" and "after" can be told apart. Starts at 1: 0 means never.
     pub(crate) epoch: u64,
     /// Scopes whose delivery an operation owes that completed in the present run; see `interrupt`.
-    pub(crate) debts: Vec<(u32, u32)>,
+    pub(crate) debts: Vec<Key>,
     pub(crate) foreign_wakes: Vec<Waker>,
     /// Scratch space for the wakes that come from other threads.
     pub(crate) remote_wakes: Vec<u32>,
@@ -110,7 +110,7 @@ impl Tables {
             ready: VecDeque::new(),
             stale: 0,
             waits: Waits::new(kernel),
-            scopes: Scopes::default(),
+            scopes: Scopes::new(kernel),
             timers: Timers::default(),
             sources: Slab::new(),
             source_count: 0,

@@ -293,13 +293,6 @@ struct OpenScope {
 }
 
 impl OpenScope {
-    /// The place of the scope, if it is open in this kernel.
-    fn find(&self, context: &Context, tables: &Tables) -> Option<u32> {
-        let key = self.key.filter(|key| key.kernel() == context.id)?;
-        tables.scopes.find(key.index(), key.serial())?;
-        Some(key.index())
-    }
-
     /// Polls the future with this scope as the current one.
     #[inline]
     fn poll_inside<T>(&mut self, context: &Context, task: u32, poll: impl FnOnce() -> T) -> T {
@@ -319,7 +312,8 @@ impl OpenScope {
     fn poll_open<T>(&mut self, context: &Context, task: u32, poll: impl FnOnce() -> T) -> T {
         let tables = context.tables.borrow();
         let here = self
-            .find(context, &tables)
+            .key
+            .and_then(|key| tables.scopes.find(key))
             .filter(|&index| tables.scopes.get(index).task == task);
         drop(tables);
         let Some(index) = here else {
@@ -366,7 +360,7 @@ impl OpenScope {
                 tables = context.tables.borrow_mut();
             }
         }
-        let own = self.waiting.find(context, &tables).unwrap_or(NONE);
+        let own = self.waiting.find(&tables).unwrap_or(NONE);
         let (error, foreign) = tables.timeout_boundary(index, own);
         drop(tables);
         if error.is_some() || !foreign || waker::is_running(context, cx.waker()) {
@@ -387,7 +381,7 @@ impl OpenScope {
         context.unopened.set(context.unopened.get() + 1);
         let index = context.open_scopes(tables, task);
         context.scope.set(tables.parent_scope(index));
-        self.key = Some(Key::new(context.id, tables.scopes.get(index).serial, index));
+        self.key = Some(tables.scopes.get(index).key);
         index
     }
 
@@ -404,7 +398,7 @@ impl OpenScope {
     fn leave(&mut self, context: &Context) -> Closed {
         self.waiting.end();
         let mut tables = context.tables.borrow_mut();
-        let open = self.find(context, &tables);
+        let open = self.key.and_then(|key| tables.scopes.find(key));
         self.key = None;
         open.map(|index| tables.close_scope(index)).unwrap_or_default()
     }
@@ -445,7 +439,7 @@ impl Drop for Unopened<'_> {
         // Something inside has waited, so all timeouts out to here have got their scopes, and this one's is the current.
         let tables = context.tables.borrow();
         let index = context.scope.get();
-        scope.key = Some(Key::new(context.id, tables.scopes.get(index).serial, index));
+        scope.key = Some(tables.scopes.get(index).key);
         context.scope.set(tables.parent_scope(index));
     }
 }

@@ -128,7 +128,7 @@ impl Waiting {
         context::with(|context| {
             let Some(context) = context else { return false };
             let tables = context.tables.borrow();
-            let index = self.find(context, &tables);
+            let index = self.find(&tables);
             index.is_some_and(|index| tables.waits.get(index).armed == Armed::Notified)
         })
     }
@@ -270,7 +270,7 @@ impl Waiting {
             return Err(self.gone(context, source));
         };
         let (ready, seat) = (entry.is_ready(direction), *entry.seat(direction));
-        if seat != NONE && self.find(context, &tables) != Some(seat) {
+        if seat != NONE && self.find(&tables) != Some(seat) {
             return Err(Error::Busy(direction.into()));
         }
         Ok(if ready { Try::Now(seat) } else { Try::Later })
@@ -438,7 +438,7 @@ impl Waiting {
     ) -> Result<()> {
         let mut waiting = NONE;
         if self.key.is_some() {
-            match self.find(context, &tables) {
+            match self.find(&tables) {
                 Some(index) if tables.waits.get(index).task == task => waiting = index,
                 _ => tables = self.move_here(context, tables),
             }
@@ -515,7 +515,7 @@ impl Waiting {
             let Some(context) = context else { return false };
             let mut tables = context.tables.borrow_mut();
             let Some(index) = self
-                .find(context, &tables)
+                .find(&tables)
                 .filter(|&i| tables.waits.get(i).armed == Armed::Notified)
             else {
                 return false;
@@ -533,7 +533,7 @@ impl Waiting {
         context::with(|context| {
             let context = context?;
             let tables = context.tables.borrow();
-            let index = self.find(context, &tables)?;
+            let index = self.find(&tables)?;
             Some(tables.waits.get(index).place)
         })
     }
@@ -564,9 +564,7 @@ impl Waiting {
         context::with(|context| {
             let Some(context) = context else { return };
             let mut tables = context.tables.borrow_mut();
-            let waker = self
-                .find(context, &tables)
-                .and_then(|index| how(&mut tables, index));
+            let waker = self.find(&tables).and_then(|index| how(&mut tables, index));
             drop(tables);
             drop(waker);
         });
@@ -574,9 +572,8 @@ impl Waiting {
     }
 
     #[inline]
-    pub(crate) fn find(&self, context: &Context, tables: &Tables) -> Option<u32> {
-        let key = self.key.filter(|key| key.kernel() == context.id)?;
-        tables.find_wait(key)
+    pub(crate) fn find(&self, tables: &Tables) -> Option<u32> {
+        tables.find_wait(self.key?)
     }
 }
 

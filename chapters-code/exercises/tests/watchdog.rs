@@ -9,7 +9,7 @@ use exercises::Watchdog;
 
 /// Hangs for ever, if it were not for the watchdog. Run by the test below, in a process of its own.
 #[test]
-#[ignore = "hangs"]
+#[ignore = "hangs on purpose; the test below runs it"]
 fn this_one_hangs() {
     let _watchdog = Watchdog::new("this_one_hangs", Duration::from_millis(10));
     loop {
