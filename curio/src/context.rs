@@ -17,7 +17,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use crate::contain::contain;
-use crate::error::{Error, Result};
+use crate::error::{Deadlock, Error, Result};
 use crate::key::{Key, NONE};
 use crate::readiness::Selector;
 use crate::remote::Remote;
@@ -173,6 +173,18 @@ impl Context {
         left > 0
     }
 
+    /// Whether the running task may wait for the end of this one.
+    #[inline]
+    pub(crate) fn may_wait_for(&self, task: Key) -> Result<()> {
+        if task.kernel() != self.id {
+            Err(Error::NoKernel)
+        } else if self.task.get() == Some(task) {
+            Err(waits_for_itself())
+        } else {
+            Ok(())
+        }
+    }
+
     /// The scope in which an operation waits. Timeouts around it that had no scope so far get one now (S1).
     #[inline]
     pub(crate) fn open_scopes(&self, tables: &mut Tables, task: u32) -> u32 {
@@ -224,6 +236,13 @@ impl Context {
     pub(crate) fn after(&self, delay: u64) -> u64 {
         self.now().saturating_add(delay)
     }
+}
+
+#[cold]
+fn waits_for_itself() -> Error {
+    Error::Deadlock(Deadlock::new(
+        "a task cannot wait for its own end (to cancel oneself, use cancel_nowait)".to_string(),
+    ))
 }
 
 /// Where the ticks of this process begin: the first time that anybody asked.

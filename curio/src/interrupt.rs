@@ -26,7 +26,7 @@ use crate::key::{Key, NONE};
 use crate::scopes::{Kind, Scope};
 use crate::tables::Tables;
 use crate::timers::Target;
-use crate::waits::Armed;
+use crate::waits::{Armed, Wait};
 
 /// How often a boundary lets a future go on that only yields.
 const MAX_ROUNDS: u8 = 64;
@@ -350,12 +350,12 @@ impl Tables {
     }
 
     /// Ends the wait of an operation that has completed (D4). What comes back is to be dropped outside.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn complete_wait(&mut self, index: u32) -> Option<Box<Waker>> {
-        let wait = self.waits.get(index);
-        let task = wait.task;
+        let &Wait {
+            task, scope, started, ..
+        } = self.waits.get(index);
         if self.tasks.get(task as usize).is_some_and(|slot| slot.hot != 0) {
-            let (scope, started) = (wait.scope, wait.started);
             self.owe(task, scope, started);
         }
         self.end_wait(index)

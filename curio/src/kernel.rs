@@ -374,11 +374,11 @@ impl Kernel {
         let boundary = main.dropped.take();
         // Whatever has happened, the main future ends here, before the task leaves the tables.
         let dropped = catch_unwind(AssertUnwindSafe(|| future.set(None)));
-        let cancelled = context.with_tables(|tables| {
+        let (cancelled, removed) = context.with_tables(|tables| {
             let cancelled = tables.was_cancelled(key.index());
-            tables.remove_task(key.index());
-            cancelled
+            (cancelled, tables.remove_task(key))
         });
+        drop(removed);
         // A second request for the end was made on the way to it.
         context.exit.set(None);
         drop(running);
@@ -518,11 +518,7 @@ impl Kernel {
     fn remove(&self, key: Key, cell: Rc<dyn Runnable>) {
         // What follows is no part of its run.
         self.context.task.set(None);
-        // User code has run meanwhile, so it is looked up again.
-        drop(
-            self.context
-                .with_tables(|tables| tables.find_task(key).map(|task| tables.remove_task(task))),
-        );
+        drop(self.context.with_tables(|tables| tables.remove_task(key)));
         // If the handle is gone, so is now the value: user code again.
         contain(|| drop(cell));
     }
@@ -707,7 +703,7 @@ impl fmt::Debug for Kernel {
         let tables = self.context.tables.borrow();
         f.debug_struct("Kernel")
             .field("tasks", &tables.tasks.len())
-            .field("waits", &tables.waits.nodes.len())
+            .field("waits", &tables.waits.len())
             .field("scopes", &tables.scopes.len())
             .field("timers", &tables.timers.len())
             .field("sockets", &tables.sources.len())

@@ -182,9 +182,10 @@ impl Tables {
         }
     }
 
-    /// Takes an ended task out of all tables and wakes those who wait for its end. The slot is the caller's to drop,
-    /// outside of the borrow (I2).
-    pub(crate) fn remove_task(&mut self, task: u32) -> Slot {
+    /// Takes an ended task, if it is still there, out of all tables and wakes those who wait for its end. The cell is the
+    /// caller's to drop, outside of the borrow (I2).
+    pub(crate) fn remove_task(&mut self, key: Key) -> Option<Rc<dyn Runnable>> {
+        let task = self.find_task(key)?;
         let &mut Slot { first_wait, root, .. } = self.slot(task);
         if first_wait != NONE || root != NONE {
             self.forget_waits(task);
@@ -198,7 +199,7 @@ impl Tables {
         if slot.first_joiner != NONE {
             self.notify_joiners(slot.first_joiner);
         }
-        slot
+        Some(slot.cell)
     }
 
     /// Takes care of an operation whose task has ended. It was leaked, or a combinator has taken it to another task: then it
@@ -217,6 +218,7 @@ impl Tables {
     }
 
     /// Takes a node off the list of its owner.
+    #[inline(always)]
     fn unlink_wait(&mut self, index: u32) {
         let &Wait { task, scope, .. } = self.waits.get(index);
         let head = match scope {
@@ -240,6 +242,12 @@ impl Tables {
 
     /// Wakes those who wait for the end of a task, in the order in which they came: the list is newest first.
     fn notify_joiners(&mut self, first: u32) {
+        let wait = self.waits.get_mut(first);
+        if let Armed::Join { next: NONE, .. } = wait.armed {
+            // Nearly always: there is only one.
+            wait.armed = Armed::Notified;
+            return self.wake(first);
+        }
         let mut last = first;
         while let Armed::Join { next, .. } = self.waits.get(last).armed
             && next != NONE
@@ -369,34 +377,31 @@ impl Tables {
 
     // ---- Waits
 
-    /// Makes the node of an operation that begins to wait below `scope` (NONE: directly below the task). It has the next
-    /// key.
-    #[inline]
+    /// Makes the node of an operation that begins to wait below `scope` (NONE: directly below the task).
+    #[inline(always)]
     pub(crate) fn begin_wait(
         &mut self,
-        key: Key,
         task: u32,
         scope: u32,
         label: Label,
         place: &'static Location<'static>,
-        armed: Armed,
-    ) {
+        arm: impl FnOnce(&mut Tables, u32) -> Armed,
+    ) -> Key {
+        let key = self.waits.claim();
+        let armed = arm(self, key.index());
+        let node = self.waits.get_mut(key.index());
+        node.place = place;
+        node.label = label;
+        node.started = self.epoch;
+        node.task = task;
+        node.scope = scope;
+        node.armed = armed;
         let head = match scope {
             NONE => &mut self.tasks[task as usize].first_wait,
             scope => &mut self.scopes.get_mut(scope).first_wait,
         };
-        self.waits.insert(Wait {
-            foreign: None,
-            place,
-            label,
-            started: self.epoch,
-            task,
-            scope,
-            next: std::mem::replace(head, key.index()),
-            prev: NONE,
-            key,
-            armed,
-        });
+        self.waits.link(key.index(), head);
+        key
     }
 
     /// An operation that waits already is polled inside another scope than before: that is where it waits now. What was
@@ -423,53 +428,50 @@ impl Tables {
 
     /// Frees the node of an operation that has resolved or was dropped, and disarms all it had armed (I3). A waker that
     /// was not the task's own is handed back, to be dropped outside.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn end_wait(&mut self, index: u32) -> Option<Box<Waker>> {
-        if let Armed::List { .. } = self.waits.get(index).armed {
-            self.waits.delist(index);
+        let &Wait { task, armed, .. } = self.waits.get(index);
+        match armed {
+            Armed::Nothing | Armed::Notified => {}
+            Armed::Reader(source) => self.sources[source as usize].reader = NONE,
+            armed => self.disarm(index, armed),
         }
-        let wait = self.waits.nodes.remove(index as usize);
-        match wait.armed {
-            Armed::Nothing | Armed::Notified | Armed::List { .. } => {}
+        if task != NONE {
+            self.unlink_wait(index);
+        }
+        self.waits.release(index)
+    }
+
+    /// Takes back what an operation has armed.
+    #[inline(never)]
+    fn disarm(&mut self, index: u32, armed: Armed) {
+        match armed {
+            Armed::Nothing | Armed::Notified => {}
+            Armed::List { .. } => self.waits.delist(index),
             Armed::Timer(timer) => self.timers.remove(timer),
             Armed::Join { task, next, prev } => self.disarm_join(task, next, prev),
             Armed::Reader(source) => self.sources[source as usize].reader = NONE,
             Armed::Writer(source) => self.sources[source as usize].writer = NONE,
         }
-        if wait.task == NONE {
-            return wait.foreign;
-        }
-        if wait.prev != NONE {
-            self.waits.get_mut(wait.prev).next = wait.next;
-        } else if wait.scope == NONE {
-            self.tasks[wait.task as usize].first_wait = wait.next;
-        } else {
-            self.scopes.get_mut(wait.scope).first_wait = wait.next;
-        }
-        if wait.next != NONE {
-            self.waits.get_mut(wait.next).prev = wait.prev;
-        }
-        wait.foreign
-    }
-
-    /// The node that the key names, if its operation still waits.
-    #[inline]
-    pub(crate) fn find_wait(&self, wait: Key) -> Option<u32> {
-        let node = self.waits.nodes.get(wait.index() as usize)?;
-        (node.key == wait).then_some(wait.index())
     }
 
     /// Wakes an operation, so that it is polled again.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn wake(&mut self, index: u32) {
-        let wait = self.waits.get_mut(index);
-        // The waker is moved out, as cloning it would run user code (I2). The operation brings a new one when it is
-        // polled.
-        if let Some(waker) = wait.foreign.take() {
-            self.foreign_wakes.push(*waker);
-        } else {
+        let wait = self.waits.get(index);
+        if wait.foreign.is_none() {
             let task = wait.task;
             self.schedule(task);
+        } else {
+            self.wake_foreign(index);
+        }
+    }
+
+    /// The waker is moved out, as cloning it would run user code (I2). The operation brings a new one when it is polled.
+    #[cold]
+    fn wake_foreign(&mut self, index: u32) {
+        if let Some(waker) = self.waits.get_mut(index).foreign.take() {
+            self.foreign_wakes.push(*waker);
         }
     }
 

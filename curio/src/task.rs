@@ -12,7 +12,7 @@ use std::time::Duration;
 use crate::cell::{Header, Joinable, TaskCell};
 use crate::contain::contain;
 use crate::context::{self, Context};
-use crate::error::{Deadlock, Error, Result, TaskError};
+use crate::error::{Error, Result, TaskError};
 use crate::key::Key;
 use crate::name::short_name;
 use crate::outcome::{Outcome, Value};
@@ -489,11 +489,7 @@ impl End<'_> {
             self.waiting.complete();
             return Poll::Ready(Ok(()));
         }
-        let result = match self.check() {
-            Ok(()) => self.waiting.wait_on_task(self.key, cx, self.place),
-            Err(error) => Err(error),
-        };
-        match result {
+        match self.waiting.wait_on_task(self.key, cx, self.place) {
             Ok(()) => Poll::Pending,
             Err(error) => Poll::Ready(Err(error)),
         }
@@ -501,17 +497,7 @@ impl End<'_> {
 
     /// Whether this task may wait for that one.
     fn check(&self) -> Result<()> {
-        context::with_task(|context, _| {
-            if self.key.kernel() != context.id {
-                Err(Error::NoKernel)
-            } else if context.task.get() == Some(self.key) {
-                Err(Error::Deadlock(Deadlock::new(
-                    "a task cannot wait for its own end (to cancel oneself, use cancel_nowait)".to_string(),
-                )))
-            } else {
-                Ok(())
-            }
-        })
+        context::with_task(|context, _| context.may_wait_for(self.key))
     }
 
     fn request_cancel(&self) {
@@ -651,6 +637,6 @@ pub(crate) fn drop_task(context: &Context, key: Key, why: &'static str) {
     // The future goes while its nodes are still there, so that its operations can pass on what was granted to them. Its
     // drop is user code, after which the task is looked up again.
     contain(|| cell.fail(error));
-    drop(context.with_tables(|tables| tables.find_task(key).map(|task| tables.remove_task(task))));
+    drop(context.with_tables(|tables| tables.remove_task(key)));
     contain(|| drop(cell));
 }

@@ -206,20 +206,30 @@ impl Future for YieldNow {
 }
 
 /// Puts the task at the end of the ready queue. Gives the epoch in which that was.
-#[inline]
+#[inline(always)]
 fn begin_yield(cx: &TaskContext<'_>) -> Result<u64> {
+    context::with(|context| match context {
+        // Nearly always: nobody interrupts it, and no combinator is in between.
+        Some(context) if !context.hot.get() && waker::is_running(context, cx.waker()) => {
+            let mut tables = context.tables.borrow_mut();
+            if let Some(task) = context.task.get() {
+                tables.schedule(task.index());
+            }
+            Ok(tables.epoch)
+        }
+        _ => begin_yield_slowly(cx),
+    })
+}
+
+#[inline(never)]
+fn begin_yield_slowly(cx: &TaskContext<'_>) -> Result<u64> {
     context::with_task(|context, task| {
         if context.hot.get() {
             check(context, task)?;
         }
-        let mut tables = context.tables.borrow_mut();
-        let epoch = tables.epoch;
-        if waker::is_running(context, cx.waker()) {
-            tables.schedule(task);
-        } else {
-            drop(tables);
-            cx.waker().wake_by_ref();
-        }
+        // Before it is woken, so that it is not held while a combinator's waker runs (I2).
+        let epoch = context.tables.borrow().epoch;
+        cx.waker().wake_by_ref();
         Ok(epoch)
     })
 }

@@ -79,7 +79,7 @@ use std::fmt;
 use std::io;
 use std::panic::Location;
 use std::rc::Weak;
-use std::task::{Context as TaskContext, Poll, Waker};
+use std::task::{Context as TaskContext, Poll};
 
 use crate::context::{self, Context};
 use crate::error::{Busy, Error, Result};
@@ -193,7 +193,7 @@ impl Waiting {
         })
     }
 
-    /// The same until another task of this kernel ends, which notifies the operation.
+    /// The same until another task of this kernel ends, which notifies the operation. The task has not ended yet.
     #[inline]
     pub(crate) fn wait_on_task(
         &mut self,
@@ -201,8 +201,18 @@ impl Waiting {
         cx: &mut TaskContext<'_>,
         place: &'static Location<'static>,
     ) -> Result<()> {
-        self.trap(cx, Label::TASK_JOIN, place, |tables, index| {
-            tables.arm_join(index, target.index())
+        context::with_task(|context, task| {
+            context.may_wait_for(target)?;
+            let arm = |tables: &mut Tables, index| tables.arm_join(index, target.index());
+            self.enter(
+                context,
+                context.tables.borrow_mut(),
+                task,
+                cx,
+                Label::TASK_JOIN,
+                place,
+                arm,
+            )
         })
     }
 
@@ -418,10 +428,7 @@ impl Waiting {
         arm: impl FnOnce(&mut Tables, u32) -> Armed,
     ) {
         let scope = context.open_scopes(tables, task);
-        let key = tables.waits.next_key();
-        let armed = arm(tables, key.index());
-        tables.begin_wait(key, task, scope, label, place, armed);
-        self.key = Some(key);
+        self.key = Some(tables.begin_wait(task, scope, label, place, arm));
     }
 
     #[allow(clippy::too_many_arguments)]
@@ -514,12 +521,12 @@ impl Waiting {
         context::with(|context| {
             let Some(context) = context else { return false };
             let mut tables = context.tables.borrow_mut();
-            let Some(index) = self
-                .find(&tables)
-                .filter(|&i| tables.waits.get(i).armed == Armed::Notified)
-            else {
+            let Some(index) = self.find(&tables) else {
                 return false;
             };
+            if tables.waits.get(index).armed != Armed::Notified {
+                return false;
+            }
             let waker = tables.complete_wait(index);
             drop(tables);
             drop(waker);
@@ -547,24 +554,39 @@ impl Waiting {
     #[inline]
     pub fn complete(&mut self) {
         if self.key.is_some() {
-            self.leave(Tables::complete_wait);
+            self.finish();
         }
+    }
+
+    #[inline(never)]
+    fn finish(&mut self) {
+        self.leave(true);
     }
 
     /// The operation is over without having completed.
     #[inline]
     pub(crate) fn end(&mut self) {
         if self.key.is_some() {
-            self.leave(Tables::end_wait);
+            self.abort();
         }
     }
 
-    fn leave(&mut self, how: fn(&mut Tables, u32) -> Option<Box<Waker>>) {
+    #[inline(never)]
+    fn abort(&mut self) {
+        self.leave(false);
+    }
+
+    #[inline(always)]
+    fn leave(&mut self, completed: bool) {
         // Without its kernel, the node has gone already, or goes with its task.
         context::with(|context| {
             let Some(context) = context else { return };
             let mut tables = context.tables.borrow_mut();
-            let waker = self.find(&tables).and_then(|index| how(&mut tables, index));
+            let waker = match self.find(&tables) {
+                Some(index) if completed => tables.complete_wait(index),
+                Some(index) => tables.end_wait(index),
+                None => None,
+            };
             drop(tables);
             drop(waker);
         });
@@ -573,7 +595,7 @@ impl Waiting {
 
     #[inline]
     pub(crate) fn find(&self, tables: &Tables) -> Option<u32> {
-        tables.find_wait(self.key?)
+        tables.waits.find(self.key?)
     }
 }
 

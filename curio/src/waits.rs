@@ -1,9 +1,10 @@
 //! Wait nodes: one for each operation that waits.
 //!
 //! The node is the only place that knows who waits, below which scope, at which line, for what, and what has been armed
-//! to end the wait. Interruption, `ps`, deadlock reports and lossless hand-off all work through it. Nodes sit in a slab
+//! to end the wait. Interruption, `ps`, deadlock reports and lossless hand-off all work through it. Nodes sit in a vector
 //! and are linked by number, so that taking one off any list needs no pointer and no `unsafe`; intrusive pinned nodes
-//! were the alternative.
+//! were the alternative. (A slab would do as well, but moves the whole node in and out. Every wait takes a node and gives
+//! it back, so they are filled in and cleared where they are.)
 //!
 //! W1. A node exists exactly while an operation waits: after its first `Pending`, before it resolves or is dropped.
 //! W2. Each node is on the list of its owner (its scope, or its task where it is below no scope).
@@ -15,7 +16,7 @@ use std::task::Waker;
 
 use slab::Slab;
 
-use crate::key::{Key, NONE};
+use crate::key::{self, Key, NONE};
 use crate::timers::TimerKey;
 
 /// What a task waits for, as the monitor and the reports show it.
@@ -88,8 +89,27 @@ pub(crate) struct Wait {
     pub(crate) scope: u32,
     pub(crate) next: u32,
     pub(crate) prev: u32,
-    pub(crate) key: Key,
+    /// None while the node is free; `next` is the next free one then.
+    pub(crate) key: Option<Key>,
     pub(crate) armed: Armed,
+}
+
+impl Wait {
+    /// A node that is nobody's.
+    fn blank() -> Wait {
+        Wait {
+            foreign: None,
+            place: Location::caller(),
+            label: Label::FOREIGN_WAIT,
+            started: 0,
+            task: NONE,
+            scope: NONE,
+            next: NONE,
+            prev: NONE,
+            key: None,
+            armed: Armed::Nothing,
+        }
+    }
 }
 
 /// The head of a doubly linked list of nodes.
@@ -101,7 +121,11 @@ struct List {
 
 /// All nodes, and the lists of the primitives.
 pub(crate) struct Waits {
-    pub(crate) nodes: Slab<Wait>,
+    nodes: Vec<Wait>,
+    /// The first free node.
+    free: u32,
+    /// How many nodes are in use.
+    len: usize,
     lists: Slab<List>,
     kernel: u16,
     count: u32,
@@ -110,18 +134,62 @@ pub(crate) struct Waits {
 impl Waits {
     pub(crate) fn new(kernel: u16) -> Waits {
         Waits {
-            nodes: Slab::new(),
+            nodes: Vec::new(),
+            free: NONE,
+            len: 0,
             lists: Slab::new(),
             kernel,
             count: 0,
         }
     }
 
-    /// The key of the node that is made next.
-    #[inline]
-    pub(crate) fn next_key(&mut self) -> Key {
+    /// Takes a free node, to be filled in.
+    #[inline(always)]
+    pub(crate) fn claim(&mut self) -> Key {
+        if self.free == NONE {
+            self.grow();
+        }
+        let index = self.free;
         self.count = self.count.wrapping_add(1);
-        Key::new(self.kernel, self.count, self.nodes.vacant_key() as u32)
+        self.len += 1;
+        let key = Key::new(self.kernel, self.count, index);
+        let node = &mut self.nodes[index as usize];
+        node.key = Some(key);
+        self.free = node.next;
+        key
+    }
+
+    #[cold]
+    fn grow(&mut self) {
+        assert!(
+            self.nodes.len() < key::MAX_INDEX,
+            "too many waiting operations for one kernel"
+        );
+        self.free = self.nodes.len() as u32;
+        self.nodes.push(Wait::blank());
+    }
+
+    /// Gives a node back, which is on no list any more.
+    #[inline(always)]
+    pub(crate) fn release(&mut self, index: u32) -> Option<Box<Waker>> {
+        self.len -= 1;
+        let free = std::mem::replace(&mut self.free, index);
+        let node = self.get_mut(index);
+        node.key = None;
+        node.next = free;
+        node.foreign.take()
+    }
+
+    /// The place of the node that the key names, if its operation still waits.
+    #[inline]
+    pub(crate) fn find(&self, wait: Key) -> Option<u32> {
+        let node = self.nodes.get(wait.index() as usize)?;
+        (node.key == Some(wait)).then_some(wait.index())
+    }
+
+    /// How many operations wait.
+    pub(crate) fn len(&self) -> usize {
+        self.len
     }
 
     #[inline]
@@ -134,17 +202,8 @@ impl Waits {
         &mut self.nodes[index as usize]
     }
 
-    /// Enters a node, which has the next key, at the front of the owner's list (W2).
-    #[inline]
-    pub(crate) fn insert(&mut self, wait: Wait) {
-        let (next, index) = (wait.next, wait.key.index());
-        self.nodes.insert(wait);
-        if next != NONE {
-            self.get_mut(next).prev = index;
-        }
-    }
-
-    /// Puts a node at the front of its owner's list.
+    /// Puts a node at the front of its owner's list (W2).
+    #[inline(always)]
     pub(crate) fn link(&mut self, index: u32, head: &mut u32) {
         let next = std::mem::replace(head, index);
         let wait = self.get_mut(index);
@@ -156,8 +215,9 @@ impl Waits {
     }
 
     /// Unlinks a node from its owner's list.
+    #[inline(always)]
     pub(crate) fn unlink(&mut self, index: u32, head: &mut u32) {
-        let Wait { next, prev, .. } = *self.get(index);
+        let &Wait { next, prev, .. } = self.get(index);
         match prev {
             NONE => *head = next,
             prev => self.get_mut(prev).next = next,
@@ -185,7 +245,7 @@ impl Waits {
         (list.key == key).then_some(key.index())
     }
 
-    /// Puts the node with this index, which need not exist yet, at the end of a list.
+    /// Puts a node at the end of a list.
     pub(crate) fn enlist(&mut self, list: u32, index: u32) -> Armed {
         let entry = &mut self.lists[list as usize];
         let prev = std::mem::replace(&mut entry.tail, index);
@@ -248,20 +308,9 @@ mod tests {
     /// Makes nodes on the owner's list `head`.
     fn nodes(waits: &mut Waits, head: &mut u32, count: usize) -> Vec<u32> {
         let make = |_| {
-            let key = waits.next_key();
-            waits.insert(Wait {
-                foreign: None,
-                place: Location::caller(),
-                label: Label::TIME_SLEEP,
-                started: 0,
-                task: 0,
-                scope: NONE,
-                next: std::mem::replace(head, key.index()),
-                prev: NONE,
-                key,
-                armed: Armed::Nothing,
-            });
-            key.index()
+            let index = waits.claim().index();
+            waits.link(index, head);
+            index
         };
         (0..count).map(make).collect()
     }
@@ -299,10 +348,22 @@ mod tests {
         let nodes = nodes(&mut waits, &mut owner, 4);
         for n in [1, 3, 0] {
             waits.unlink(nodes[n], &mut owner);
-            waits.nodes.remove(nodes[n] as usize);
+            waits.release(nodes[n]);
         }
         assert_eq!(owner, nodes[2]);
         assert_eq!((waits.get(owner).next, waits.get(owner).prev), (NONE, NONE));
+    }
+
+    #[test]
+    fn a_key_finds_its_node_until_that_is_given_back() {
+        let mut waits = Waits::new(1);
+        let (first, second) = (waits.claim(), waits.claim());
+        waits.release(first.index());
+        let third = waits.claim();
+        assert_eq!(third.index(), first.index(), "the place is used again");
+        let found = [first, second, third].map(|key| waits.find(key));
+        assert_eq!(found, [None, Some(second.index()), Some(third.index())]);
+        assert_eq!(waits.len(), 2);
     }
 
     #[test]
