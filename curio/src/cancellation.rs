@@ -200,7 +200,7 @@ impl ShieldScope {
                 tables.close_scope(there);
             }
             let index = tables.open_scope(task, outer, Kind::Shield);
-            self.key = Some(tables.scopes.get(index).key);
+            self.key = tables.scopes.key(index);
             index
         });
         if tables.parent_scope(index) != outer {

@@ -235,7 +235,7 @@ impl Tables {
             }
             let missed = match started {
                 Some(started) => scope.delivered > started,
-                None => self.debts.contains(&scope.key),
+                None => self.scopes.key(at).is_some_and(|key| self.debts.contains(&key)),
             };
             if scope.due || missed {
                 found = Some(at);
@@ -302,7 +302,7 @@ impl Tables {
             self.disarm_below(target);
         }
         self.debts.retain(|debt| debt.index() != target);
-        let Scope { kind, key, .. } = *self.scopes.get(target);
+        let (kind, key) = (self.scopes.get(target).kind, self.scopes.key(target));
         let mut innermost = None;
         let mut at = scope;
         while at != NONE {
@@ -316,7 +316,7 @@ impl Tables {
                 break;
             }
             if kind == Kind::Timeout {
-                scope.passed = Some(key);
+                scope.passed = key;
             }
             at = scope.parent;
         }
@@ -375,7 +375,7 @@ impl Tables {
                 break;
             }
             if scope.delivered > since {
-                owed = Some(scope.key);
+                owed = self.scopes.key(at);
             }
             at = scope.parent;
         }

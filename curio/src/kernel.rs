@@ -532,7 +532,7 @@ impl Kernel {
         self.expire_timers();
         let tables = context.tables.borrow();
         let ready = !tables.ready.is_empty();
-        if ready && tables.sources.is_empty() {
+        if ready && tables.sources.len() == 0 {
             return Ok(());
         }
         let deadline = [tables.timers.next_deadline(), until].into_iter().flatten().min();

@@ -84,6 +84,7 @@ mod key;
 mod name;
 pub mod net;
 mod outcome;
+mod pool;
 mod readiness;
 mod remote;
 mod scopes;

@@ -38,23 +38,23 @@ const URGENT: u8 = 16;
 
 /// What the kernel knows of a source.
 pub(crate) struct Source {
-    pub(crate) key: Key,
     ready: u8,
     /// The operation that waits to read, and the one that waits to write.
     pub(crate) reader: u32,
     pub(crate) writer: u32,
 }
 
-impl Source {
-    pub(crate) fn new(key: Key) -> Source {
+impl Default for Source {
+    fn default() -> Source {
         Source {
-            key,
             ready: READ | WRITE,
             reader: NONE,
             writer: NONE,
         }
     }
+}
 
+impl Source {
     /// Whether a system call may be tried.
     pub(crate) fn is_ready(&self, direction: Direction) -> bool {
         let bit = direction as u8;

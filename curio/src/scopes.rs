@@ -11,9 +11,8 @@
 //! S2. A scope's parent outlives it: when a scope is closed early, its children and waits move up to the parent.
 //! S3. `hot` of a task is the number of its scopes that are due or were delivered. At zero nobody looks at scopes at all.
 
-use slab::Slab;
-
 use crate::key::{Key, NONE};
+use crate::pool::Pool;
 use crate::timers::TimerKey;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,7 +33,6 @@ pub(crate) struct Scope {
     /// How many runs in a row the boundary has only looked on while its future yielded.
     pub(crate) rounds: u8,
     pub(crate) task: u32,
-    pub(crate) key: Key,
     pub(crate) parent: u32,
     pub(crate) first_child: u32,
     pub(crate) next: u32,
@@ -53,64 +51,18 @@ pub(crate) struct Scope {
 }
 
 impl Scope {
-    /// Whether the task must look at its scopes because of this one (S3).
-    pub(crate) fn is_hot(&self) -> bool {
-        self.due || self.delivered != 0
-    }
-}
-
-/// All scopes of all tasks.
-pub(crate) struct Scopes {
-    slab: Slab<Scope>,
-    kernel: u16,
-    count: u32,
-}
-
-impl Scopes {
-    pub(crate) fn new(kernel: u16) -> Scopes {
-        Scopes {
-            slab: Slab::new(),
-            kernel,
-            count: 0,
-        }
-    }
-
-    pub(crate) fn get(&self, index: u32) -> &Scope {
-        &self.slab[index as usize]
-    }
-
-    pub(crate) fn get_mut(&mut self, index: u32) -> &mut Scope {
-        &mut self.slab[index as usize]
-    }
-
-    /// The place of the scope, if it is still open.
-    pub(crate) fn find(&self, scope: Key) -> Option<u32> {
-        let found = self.slab.get(scope.index() as usize)?;
-        (found.key == scope).then_some(scope.index())
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.slab.len()
-    }
-
-    pub(crate) fn open(&mut self, task: u32, parent: u32, kind: Kind, epoch: u64) -> u32 {
-        self.count = self.count.wrapping_add(1);
-        let key = Key::new(self.kernel, self.count, self.slab.vacant_key() as u32);
-        let next = match parent {
-            NONE => NONE,
-            parent => self.get(parent).first_child,
-        };
-        let index = self.slab.insert(Scope {
+    #[inline]
+    fn new(task: u32, parent: u32, kind: Kind, epoch: u64) -> Scope {
+        Scope {
             kind,
             due: false,
             armed: false,
             disarmed: false,
             rounds: 0,
             task,
-            key,
             parent,
             first_child: NONE,
-            next,
+            next: NONE,
             prev: NONE,
             first_wait: NONE,
             timer: None,
@@ -118,12 +70,61 @@ impl Scopes {
             delivered: 0,
             foreign_since: 0,
             passed: None,
-        }) as u32;
-        if next != NONE {
-            self.get_mut(next).prev = index;
         }
+    }
+
+    /// Whether the task must look at its scopes because of this one (S3).
+    pub(crate) fn is_hot(&self) -> bool {
+        self.due || self.delivered != 0
+    }
+}
+
+impl Default for Scope {
+    fn default() -> Scope {
+        Scope::new(NONE, NONE, Kind::Task, 0)
+    }
+}
+
+/// All scopes of all tasks.
+pub(crate) struct Scopes(Pool<Scope>);
+
+impl Scopes {
+    pub(crate) fn new(kernel: u16) -> Scopes {
+        Scopes(Pool::new(kernel))
+    }
+
+    #[inline]
+    pub(crate) fn get(&self, index: u32) -> &Scope {
+        self.0.get(index)
+    }
+
+    #[inline]
+    pub(crate) fn get_mut(&mut self, index: u32) -> &mut Scope {
+        self.0.get_mut(index)
+    }
+
+    /// The place of the scope, if it is still open.
+    #[inline]
+    pub(crate) fn find(&self, scope: Key) -> Option<u32> {
+        self.0.find(scope)
+    }
+
+    /// The key of an open scope.
+    #[inline]
+    pub(crate) fn key(&self, index: u32) -> Option<Key> {
+        self.0.key(index)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    #[inline]
+    pub(crate) fn open(&mut self, task: u32, parent: u32, kind: Kind, epoch: u64) -> u32 {
+        let index = self.0.claim().index();
+        *self.get_mut(index) = Scope::new(task, parent, kind, epoch);
         if parent != NONE {
-            self.get_mut(parent).first_child = index;
+            self.adopt(index, parent);
         }
         index
     }
@@ -132,7 +133,7 @@ impl Scopes {
     #[inline]
     pub(crate) fn remove(&mut self, index: u32) {
         self.unlink(index);
-        self.slab.remove(index as usize);
+        self.0.release(index);
     }
 
     /// Gives a scope another parent.

@@ -22,6 +22,7 @@ use crate::cell::Runnable;
 use crate::error::{Error, Result};
 use crate::key::{self, Key, NONE};
 use crate::name::Name;
+use crate::pool::Pool;
 use crate::readiness::{self, Direction, Source};
 use crate::scopes::Scopes;
 use crate::timers::{Target, Timers};
@@ -84,8 +85,7 @@ pub(crate) struct Tables {
     pub(crate) waits: Waits,
     pub(crate) scopes: Scopes,
     pub(crate) timers: Timers,
-    pub(crate) sources: Slab<Source>,
-    pub(crate) source_count: u64,
+    pub(crate) sources: Pool<Source>,
     /// Names given by the user; all others come from the type of the future.
     pub(crate) names: HashMap<u64, Arc<str>>,
     /// Counts deliveries, so that "before" and "after" can be told apart. Starts at 1: 0 means never.
@@ -112,8 +112,7 @@ impl Tables {
             waits: Waits::new(kernel),
             scopes: Scopes::new(kernel),
             timers: Timers::default(),
-            sources: Slab::new(),
-            source_count: 0,
+            sources: Pool::new(kernel),
             names: HashMap::new(),
             epoch: 1,
             debts: Vec::new(),
@@ -330,9 +329,7 @@ impl Tables {
     /// Whether anything but the clock can wake a task: a socket that somebody waits for, or a stranger who holds the
     /// waker of a task.
     pub(crate) fn is_woken_from_outside(&self) -> bool {
-        self.sources
-            .iter()
-            .any(|(_, s)| s.reader != NONE || s.writer != NONE)
+        self.sources.iter().any(|s| s.reader != NONE || s.writer != NONE)
             || self.tasks.iter().any(|(_, slot)| slot.has(ESCAPED))
     }
 
@@ -433,7 +430,7 @@ impl Tables {
         let &Wait { task, armed, .. } = self.waits.get(index);
         match armed {
             Armed::Nothing | Armed::Notified => {}
-            Armed::Reader(source) => self.sources[source as usize].reader = NONE,
+            Armed::Reader(source) => self.sources.get_mut(source).reader = NONE,
             armed => self.disarm(index, armed),
         }
         if task != NONE {
@@ -450,8 +447,8 @@ impl Tables {
             Armed::List { .. } => self.waits.delist(index),
             Armed::Timer(timer) => self.timers.remove(timer),
             Armed::Join { task, next, prev } => self.disarm_join(task, next, prev),
-            Armed::Reader(source) => self.sources[source as usize].reader = NONE,
-            Armed::Writer(source) => self.sources[source as usize].writer = NONE,
+            Armed::Reader(source) => self.sources.get_mut(source).reader = NONE,
+            Armed::Writer(source) => self.sources.get_mut(source).writer = NONE,
         }
     }
 
@@ -507,28 +504,26 @@ impl Tables {
     // ---- Sources
 
     pub(crate) fn add_source(&mut self) -> Result<Key> {
-        if self.sources.len() >= key::MAX_INDEX {
+        if self.sources.is_full() {
             return Err(Error::other("too many sockets for one kernel"));
         }
-        self.source_count += 1;
-        let index = self.sources.vacant_key() as u32;
-        let key = Key::new(self.kernel, key::serial(self.source_count), index);
-        self.sources.insert(Source::new(key));
+        let key = self.sources.claim();
+        *self.sources.get_mut(key.index()) = Source::default();
         Ok(key)
     }
 
     #[inline]
     pub(crate) fn find_source(&mut self, source: Key) -> Option<&mut Source> {
-        let entry = self.sources.get_mut(source.index() as usize)?;
-        (entry.key == source).then_some(entry)
+        let index = self.sources.find(source)?;
+        Some(self.sources.get_mut(index))
     }
 
     /// Forgets a source and wakes those who wait for it: they find it closed.
     pub(crate) fn remove_source(&mut self, source: Key) {
-        if self.find_source(source).is_none() {
+        let Some(&mut Source { reader, writer, .. }) = self.find_source(source) else {
             return;
-        }
-        let Source { reader, writer, .. } = self.sources.remove(source.index() as usize);
+        };
+        self.sources.release(source.index());
         for wait in [reader, writer] {
             if wait != NONE {
                 self.waits.get_mut(wait).armed = Armed::Notified;
@@ -541,7 +536,7 @@ impl Tables {
     #[inline]
     pub(crate) fn arm_source(&mut self, index: u32, source: Key, direction: Direction) -> Armed {
         let entry = source.index();
-        *self.sources[entry as usize].seat(direction) = index;
+        *self.sources.get_mut(entry).seat(direction) = index;
         match direction {
             Direction::Read => Armed::Reader(entry),
             Direction::Write => Armed::Writer(entry),

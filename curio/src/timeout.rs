@@ -381,7 +381,7 @@ impl OpenScope {
         context.unopened.set(context.unopened.get() + 1);
         let index = context.open_scopes(tables, task);
         context.scope.set(tables.parent_scope(index));
-        self.key = Some(tables.scopes.get(index).key);
+        self.key = tables.scopes.key(index);
         index
     }
 
@@ -439,7 +439,7 @@ impl Drop for Unopened<'_> {
         // Something inside has waited, so all timeouts out to here have got their scopes, and this one's is the current.
         let tables = context.tables.borrow();
         let index = context.scope.get();
-        scope.key = Some(tables.scopes.get(index).key);
+        scope.key = tables.scopes.key(index);
         context.scope.set(tables.parent_scope(index));
     }
 }

@@ -1,10 +1,9 @@
 //! Wait nodes: one for each operation that waits.
 //!
 //! The node is the only place that knows who waits, below which scope, at which line, for what, and what has been armed
-//! to end the wait. Interruption, `ps`, deadlock reports and lossless hand-off all work through it. Nodes sit in a vector
+//! to end the wait. Interruption, `ps`, deadlock reports and lossless hand-off all work through it. Nodes sit in a pool
 //! and are linked by number, so that taking one off any list needs no pointer and no `unsafe`; intrusive pinned nodes
-//! were the alternative. (A slab would do as well, but moves the whole node in and out. Every wait takes a node and gives
-//! it back, so they are filled in and cleared where they are.)
+//! were the alternative.
 //!
 //! W1. A node exists exactly while an operation waits: after its first `Pending`, before it resolves or is dropped.
 //! W2. Each node is on the list of its owner (its scope, or its task where it is below no scope).
@@ -14,9 +13,8 @@
 use std::panic::Location;
 use std::task::Waker;
 
-use slab::Slab;
-
-use crate::key::{self, Key, NONE};
+use crate::key::{Key, NONE};
+use crate::pool::Pool;
 use crate::timers::TimerKey;
 
 /// What a task waits for, as the monitor and the reports show it.
@@ -89,14 +87,11 @@ pub(crate) struct Wait {
     pub(crate) scope: u32,
     pub(crate) next: u32,
     pub(crate) prev: u32,
-    /// None while the node is free; `next` is the next free one then.
-    pub(crate) key: Option<Key>,
     pub(crate) armed: Armed,
 }
 
-impl Wait {
-    /// A node that is nobody's.
-    fn blank() -> Wait {
+impl Default for Wait {
+    fn default() -> Wait {
         Wait {
             foreign: None,
             place: Location::caller(),
@@ -106,7 +101,6 @@ impl Wait {
             scope: NONE,
             next: NONE,
             prev: NONE,
-            key: None,
             armed: Armed::Nothing,
         }
     }
@@ -114,92 +108,65 @@ impl Wait {
 
 /// The head of a doubly linked list of nodes.
 struct List {
-    key: Key,
     head: u32,
     tail: u32,
 }
 
+impl Default for List {
+    fn default() -> List {
+        List {
+            head: NONE,
+            tail: NONE,
+        }
+    }
+}
+
 /// All nodes, and the lists of the primitives.
 pub(crate) struct Waits {
-    nodes: Vec<Wait>,
-    /// The first free node.
-    free: u32,
-    /// How many nodes are in use.
-    len: usize,
-    lists: Slab<List>,
-    kernel: u16,
-    count: u32,
+    nodes: Pool<Wait>,
+    lists: Pool<List>,
 }
 
 impl Waits {
     pub(crate) fn new(kernel: u16) -> Waits {
         Waits {
-            nodes: Vec::new(),
-            free: NONE,
-            len: 0,
-            lists: Slab::new(),
-            kernel,
-            count: 0,
+            nodes: Pool::new(kernel),
+            lists: Pool::new(kernel),
         }
     }
 
-    /// Takes a free node, to be filled in.
+    /// Takes a node, to be filled in.
     #[inline(always)]
     pub(crate) fn claim(&mut self) -> Key {
-        if self.free == NONE {
-            self.grow();
-        }
-        let index = self.free;
-        self.count = self.count.wrapping_add(1);
-        self.len += 1;
-        let key = Key::new(self.kernel, self.count, index);
-        let node = &mut self.nodes[index as usize];
-        node.key = Some(key);
-        self.free = node.next;
-        key
+        self.nodes.claim()
     }
 
-    #[cold]
-    fn grow(&mut self) {
-        assert!(
-            self.nodes.len() < key::MAX_INDEX,
-            "too many waiting operations for one kernel"
-        );
-        self.free = self.nodes.len() as u32;
-        self.nodes.push(Wait::blank());
-    }
-
-    /// Gives a node back, which is on no list any more.
+    /// Gives a node back that is on no list any more.
     #[inline(always)]
     pub(crate) fn release(&mut self, index: u32) -> Option<Box<Waker>> {
-        self.len -= 1;
-        let free = std::mem::replace(&mut self.free, index);
-        let node = self.get_mut(index);
-        node.key = None;
-        node.next = free;
-        node.foreign.take()
+        self.nodes.release(index);
+        self.get_mut(index).foreign.take()
     }
 
     /// The place of the node that the key names, if its operation still waits.
     #[inline]
     pub(crate) fn find(&self, wait: Key) -> Option<u32> {
-        let node = self.nodes.get(wait.index() as usize)?;
-        (node.key == Some(wait)).then_some(wait.index())
-    }
-
-    /// How many operations wait.
-    pub(crate) fn len(&self) -> usize {
-        self.len
+        self.nodes.find(wait)
     }
 
     #[inline]
     pub(crate) fn get(&self, index: u32) -> &Wait {
-        &self.nodes[index as usize]
+        self.nodes.get(index)
     }
 
     #[inline]
     pub(crate) fn get_mut(&mut self, index: u32) -> &mut Wait {
-        &mut self.nodes[index as usize]
+        self.nodes.get_mut(index)
+    }
+
+    /// How many operations wait.
+    pub(crate) fn len(&self) -> usize {
+        self.nodes.len()
     }
 
     /// Puts a node at the front of its owner's list (W2).
@@ -229,29 +196,23 @@ impl Waits {
 
     /// Makes an empty list.
     pub(crate) fn add_list(&mut self) -> Key {
-        self.count = self.count.wrapping_add(1);
-        let key = Key::new(self.kernel, self.count, self.lists.vacant_key() as u32);
-        self.lists.insert(List {
-            key,
-            head: NONE,
-            tail: NONE,
-        });
+        let key = self.lists.claim();
+        *self.lists.get_mut(key.index()) = List::default();
         key
     }
 
     /// The place of the list, if it is still the one that the key names.
     pub(crate) fn find_list(&self, key: Key) -> Option<u32> {
-        let list = self.lists.get(key.index() as usize)?;
-        (list.key == key).then_some(key.index())
+        self.lists.find(key)
     }
 
     /// Puts a node at the end of a list.
     pub(crate) fn enlist(&mut self, list: u32, index: u32) -> Armed {
-        let entry = &mut self.lists[list as usize];
+        let entry = self.lists.get_mut(list);
         let prev = std::mem::replace(&mut entry.tail, index);
         if prev == NONE {
             entry.head = index;
-        } else if let Armed::List { next, .. } = &mut self.nodes[prev as usize].armed {
+        } else if let Armed::List { next, .. } = &mut self.nodes.get_mut(prev).armed {
             *next = index;
         }
         Armed::List {
@@ -267,19 +228,19 @@ impl Waits {
             return;
         };
         self.get_mut(index).armed = Armed::Nothing;
-        let entry = &mut self.lists[list as usize];
+        let entry = self.lists.get_mut(list);
         match prev {
             NONE => entry.head = next,
             prev => {
-                if let Armed::List { next: n, .. } = &mut self.nodes[prev as usize].armed {
+                if let Armed::List { next: n, .. } = &mut self.nodes.get_mut(prev).armed {
                     *n = next;
                 }
             }
         }
         match next {
-            NONE => self.lists[list as usize].tail = prev,
+            NONE => self.lists.get_mut(list).tail = prev,
             next => {
-                if let Armed::List { prev: p, .. } = &mut self.nodes[next as usize].armed {
+                if let Armed::List { prev: p, .. } = &mut self.nodes.get_mut(next).armed {
                     *p = prev;
                 }
             }
@@ -288,7 +249,7 @@ impl Waits {
 
     /// The node that has waited longest on a primitive's list.
     pub(crate) fn first(&self, list: u32) -> Option<u32> {
-        let head = self.lists.get(list as usize)?.head;
+        let head = self.lists.get(list).head;
         (head != NONE).then_some(head)
     }
 
@@ -297,7 +258,7 @@ impl Waits {
         while let Some(index) = self.first(list) {
             self.delist(index);
         }
-        self.lists.try_remove(list as usize);
+        self.lists.release(list);
     }
 }
 
@@ -355,19 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_finds_its_node_until_that_is_given_back() {
-        let mut waits = Waits::new(1);
-        let (first, second) = (waits.claim(), waits.claim());
-        waits.release(first.index());
-        let third = waits.claim();
-        assert_eq!(third.index(), first.index(), "the place is used again");
-        let found = [first, second, third].map(|key| waits.find(key));
-        assert_eq!(found, [None, Some(second.index()), Some(third.index())]);
-        assert_eq!(waits.len(), 2);
-    }
-
-    #[test]
     fn a_node_is_small() {
-        assert!(size_of::<Wait>() <= 72, "{}", size_of::<Wait>());
+        assert!(size_of::<Wait>() <= 64, "{}", size_of::<Wait>());
     }
 }

@@ -1,0 +1,159 @@
+//! Pools: the tables of things that are named by a key.
+//!
+//! A place in a pool is taken by `claim` and given back by `release`. Its content is filled in and cleared where it is:
+//! waits and scopes come and go with almost every operation, and a slab would move each of them in and out. Who holds a
+//! key finds the holder of the place only as long as it is the one that the key was made for.
+//!
+//! P1. The tag of a place is the number of its holder's key, or, if it is free, the next free place. The two cannot be
+//!     mixed up, because kernels are numbered from 1 and so every key is greater than `END`.
+
+use crate::key::{self, Key};
+
+/// No place: the end of the list of free ones.
+const END: u32 = key::MAX_INDEX as u32;
+
+struct Place<T> {
+    /// P1.
+    tag: usize,
+    content: T,
+}
+
+pub(crate) struct Pool<T> {
+    places: Vec<Place<T>>,
+    /// The first free place.
+    free: u32,
+    /// How many places are taken.
+    len: usize,
+    kernel: u16,
+    /// How many there ever were, for the serials.
+    count: u32,
+}
+
+impl<T: Default> Pool<T> {
+    pub(crate) fn new(kernel: u16) -> Pool<T> {
+        Pool {
+            places: Vec::new(),
+            free: END,
+            len: 0,
+            kernel,
+            count: 0,
+        }
+    }
+
+    /// Takes a place. What is in it was left there by the last holder.
+    ///
+    /// # Panics
+    ///
+    /// If there are more than a key can name.
+    #[inline(always)]
+    pub(crate) fn claim(&mut self) -> Key {
+        if self.free == END {
+            self.grow();
+        }
+        let index = self.free;
+        self.count = self.count.wrapping_add(1);
+        self.len += 1;
+        let key = Key::new(self.kernel, self.count, index);
+        let place = &mut self.places[index as usize];
+        self.free = place.tag as u32;
+        place.tag = key.number();
+        key
+    }
+
+    #[cold]
+    fn grow(&mut self) {
+        assert!(
+            !self.is_full(),
+            "too many waiting operations, timeouts or sockets for one kernel"
+        );
+        self.free = self.places.len() as u32;
+        self.places.push(Place {
+            tag: END as usize,
+            content: T::default(),
+        });
+    }
+
+    /// Whether `claim` would panic.
+    #[inline]
+    pub(crate) fn is_full(&self) -> bool {
+        self.len >= key::MAX_INDEX
+    }
+
+    /// Gives a place back. Whatever in it is to be dropped has been taken out.
+    #[inline(always)]
+    pub(crate) fn release(&mut self, index: u32) {
+        let free = std::mem::replace(&mut self.free, index);
+        self.places[index as usize].tag = free as usize;
+        self.len -= 1;
+    }
+
+    /// The place that the key names, if its holder is still there.
+    #[inline]
+    pub(crate) fn find(&self, key: Key) -> Option<u32> {
+        let place = self.places.get(key.index() as usize)?;
+        (place.tag == key.number()).then_some(key.index())
+    }
+
+    /// The key of the present holder.
+    #[inline]
+    pub(crate) fn key(&self, index: u32) -> Option<Key> {
+        let tag = self.places[index as usize].tag;
+        Key::from_number(tag).filter(|_| tag > END as usize)
+    }
+
+    #[inline]
+    pub(crate) fn get(&self, index: u32) -> &T {
+        &self.places[index as usize].content
+    }
+
+    #[inline]
+    pub(crate) fn get_mut(&mut self, index: u32) -> &mut T {
+        &mut self.places[index as usize].content
+    }
+
+    /// What is in all places that are taken.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
+        let taken = self.places.iter().filter(|place| place.tag > END as usize);
+        taken.map(|place| &place.content)
+    }
+
+    /// How many places are taken.
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_finds_its_place_until_that_is_given_back() {
+        let mut pool = Pool::<&str>::new(1);
+        let (first, second) = (pool.claim(), pool.claim());
+        pool.release(first.index());
+        assert_eq!(pool.key(first.index()), None);
+        let third = pool.claim();
+        assert_eq!(third.index(), first.index(), "the place is used again");
+        let found = [first, second, third].map(|key| pool.find(key));
+        assert_eq!(found, [None, Some(second.index()), Some(third.index())]);
+        assert_eq!(pool.key(third.index()), Some(third));
+    }
+
+    #[test]
+    fn only_what_is_taken_is_listed() {
+        let mut pool = Pool::new(1);
+        let keys: Vec<Key> = ["a", "b", "c", "d"]
+            .map(|name| {
+                let key = pool.claim();
+                *pool.get_mut(key.index()) = name;
+                key
+            })
+            .to_vec();
+        for n in [1, 3] {
+            pool.release(keys[n].index());
+        }
+        assert_eq!(pool.iter().copied().collect::<Vec<_>>(), ["a", "c"]);
+        assert_eq!(pool.len(), 2);
+    }
+}
