@@ -424,23 +424,25 @@ struct Unopened<'a> {
     outer: u32,
 }
 
+impl Unopened<'_> {
+    /// Something inside has waited, so all timeouts out to here have got their scopes, and this one's is the current.
+    #[inline(never)]
+    fn opened(&mut self) {
+        let tables = self.context.tables.borrow();
+        let index = self.context.scope.get();
+        self.scope.key = tables.scopes.key(index);
+        self.context.scope.set(tables.parent_scope(index));
+    }
+}
+
 impl Drop for Unopened<'_> {
-    #[inline]
+    #[inline(always)]
     fn drop(&mut self) {
-        let Unopened {
-            context,
-            scope,
-            outer,
-        } = self;
-        if context.unopened.get() == *outer + 1 {
-            context.unopened.set(*outer);
-            return;
+        if self.context.unopened.get() == self.outer + 1 {
+            self.context.unopened.set(self.outer);
+        } else {
+            self.opened();
         }
-        // Something inside has waited, so all timeouts out to here have got their scopes, and this one's is the current.
-        let tables = context.tables.borrow();
-        let index = context.scope.get();
-        scope.key = tables.scopes.key(index);
-        context.scope.set(tables.parent_scope(index));
     }
 }
 
