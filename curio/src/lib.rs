@@ -64,6 +64,9 @@
 //! | `raise SystemExit(code)` | `return Err(`[`Error::exit`]`(code))` |
 //! | `tcp_server`, `run_server`, `open_connection` | [`tcp_server`], [`run_server`], [`open_connection`] |
 //! | `curio.socket` | [`net`] |
+//! | `Event`, `Lock`, `RLock`, `Semaphore`, `BoundedSemaphore`, `Condition` | the same, see [`sync`]: [`Event`], [`Lock`], [`RLock`], [`Semaphore`], [`BoundedSemaphore`], [`Condition`] |
+//! | `async with lock:`, `acquire`, `release` | `let guard = `[`lock.lock()`](Lock::lock)`.await?`, [`acquire`](Semaphore::acquire); dropping the guard or permit releases |
+//! | `Result()` (and once `Promise()`): `set_value`, `set_exception`, `unwrap` | [`Promise`]: [`set`](Promise::set), [`set_error`](Promise::set_error), [`wait`](Promise::wait) |
 //! | `curio.traps` | [`traps`] |
 //! | `curio_running()` | [`running`] |
 //!
@@ -90,6 +93,7 @@ mod remote;
 mod scopes;
 mod server;
 mod state;
+pub mod sync;
 mod tables;
 mod task;
 mod time;
@@ -106,6 +110,11 @@ pub use kernel::{Builder, Kernel, run, running};
 pub use outcome::{Outcome, Value};
 pub use server::{open_connection, run_server, tcp_server};
 pub use state::State;
+#[doc(no_inline)]
+pub use sync::{
+    BoundedSemaphore, Condition, Event, Lock, LockGuard, Permit, Promise, PromiseError, RLock, RLockGuard,
+    Semaphore,
+};
 pub use task::{Cancel, CancelWithin, Join, Task, TaskBuilder, Wait, spawn, spawn_daemon, task};
 pub use time::{Sleep, YieldNow, clock, sleep, sleep_until, yield_now};
 pub use timeout::{IgnoreTimeout, Timeout, WithTimeout, ignore_after, ignore_at, timeout_after, timeout_at};

@@ -717,6 +717,30 @@ impl WaitList {
         self.with_list(false, Tables::notify_one)
     }
 
+    /// Whether somebody has waited here, in a kernel that is gone.
+    pub(crate) fn is_orphaned(&self) -> bool {
+        self.list.get().is_some() && self.context.borrow().strong_count() == 0
+    }
+
+    /// Ends the wait of an operation that is dropped; unlike dropping it, also while the kernel does not run. True if it
+    /// had been notified.
+    pub(crate) fn dismiss(&self, waiting: &mut Waiting) -> bool {
+        let Some(key) = waiting.key.take() else {
+            return false;
+        };
+        let home = self.context.borrow().upgrade();
+        let Some(context) = home else { return false };
+        let mut tables = context.tables.borrow_mut();
+        let Some(index) = tables.find_wait(key) else {
+            return false;
+        };
+        let notified = tables.waits.get(index).armed == Armed::Notified;
+        let waker = tables.end_wait(index);
+        drop(tables);
+        drop(waker);
+        notified
+    }
+
     /// Notifies all who wait here.
     ///
     /// ```

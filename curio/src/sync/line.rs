@@ -1,0 +1,107 @@
+//! A line of operations that wait for something to be handed to them: a lock, or permits.
+//!
+//! Whoever gives the thing back *hands* it to the operation that has waited longest. From that moment on it belongs to
+//! that operation, although its task has yet to run: nobody can take it in between, and so nobody who waits is overtaken.
+//! (The alternative, to wake somebody and let all try, needs fewer rules. But a task that asks again at once beats every
+//! task that was woken, and where each run counts, as under a shuffled schedule, a waiter may starve.)
+//!
+//! | the operation | its node is | `granted` counts it | on its way out it |
+//! |---|---|---|---|
+//! | has not waited | none | no | is just dropped |
+//! | waits | on the list | no | leaves the list |
+//! | was chosen | notified | yes | passes on what it was handed |
+//! | has it | none | no | is ready |
+//!
+//! N1. `granted` is the number of operations that were chosen and have neither taken nor passed on what they were handed.
+//! N2. Who is handed something takes it when it is polled, whatever interruption is pending: the finished operation wins.
+//!     So only an operation that is dropped, or polled where its kernel does not run, has anything to pass on.
+//! N3. A kernel that is gone has taken its nodes along. What had been granted there is nobody's, and whoever looks next
+//!     reclaims it, before anybody waits in another kernel.
+
+use std::cell::Cell;
+use std::panic::Location;
+use std::task::Context as TaskContext;
+
+use crate::error::Result;
+use crate::traps::{Label, WaitList, Waiting};
+
+#[derive(Default)]
+pub(super) struct Line {
+    list: WaitList,
+    /// Whether somebody may wait. A hint that spares those who give back what nobody wants the look into the kernel.
+    wanted: Cell<bool>,
+    /// N1.
+    granted: Cell<usize>,
+}
+
+impl Line {
+    /// The operation waits at the end of the line, or goes on waiting where it is.
+    #[inline]
+    pub(super) fn wait(
+        &self,
+        waiting: &mut Waiting,
+        cx: &mut TaskContext<'_>,
+        label: Label,
+        place: &'static Location<'static>,
+    ) -> Result<()> {
+        self.wanted.set(true);
+        waiting.wait_on(&self.list, cx, label, place)
+    }
+
+    /// Hands something to the operation that has waited longest. False if nobody waits.
+    #[inline]
+    pub(super) fn hand_over(&self) -> bool {
+        self.wanted.get() && self.choose()
+    }
+
+    #[inline(never)]
+    fn choose(&self) -> bool {
+        // Counted first: a foreign waker may already act on it.
+        self.granted.set(self.granted.get() + 1);
+        let chosen = self.list.notify_one();
+        if !chosen {
+            self.granted.set(self.granted.get() - 1);
+            self.wanted.set(false);
+        }
+        chosen
+    }
+
+    /// Whether the operation was handed something, which is its own now; then its wait is over.
+    #[inline]
+    pub(super) fn receive(&self, waiting: &mut Waiting) -> bool {
+        let received = waiting.is_waiting() && waiting.take_notification();
+        if received {
+            self.granted.set(self.granted.get() - 1);
+        }
+        received
+    }
+
+    /// The same for an operation that may have to wait for something else now: its wait goes on.
+    pub(super) fn receive_and_go_on(&self, waiting: &Waiting) -> bool {
+        let received = waiting.is_notified();
+        if received {
+            self.granted.set(self.granted.get() - 1);
+        }
+        received
+    }
+
+    /// The operation is over without having received anything. True if it had been handed something: that is the
+    /// caller's, to pass it on.
+    pub(super) fn leave(&self, waiting: &mut Waiting) -> bool {
+        let granted = self.list.dismiss(waiting);
+        if granted {
+            self.granted.set(self.granted.get() - 1);
+        }
+        granted
+    }
+
+    /// How many things had been handed to operations whose kernel is gone (N3): they are the caller's.
+    #[inline]
+    pub(super) fn reclaim(&self) -> usize {
+        if self.granted.get() > 0 && self.list.is_orphaned() {
+            self.granted.take()
+        } else {
+            0
+        }
+    }
+}
