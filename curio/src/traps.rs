@@ -725,15 +725,14 @@ impl WaitList {
     /// Ends the wait of an operation that is dropped; unlike dropping it, also while the kernel does not run. True if it
     /// had been notified.
     pub(crate) fn dismiss(&self, waiting: &mut Waiting) -> bool {
-        let Some(key) = waiting.key.take() else {
+        let Some(context) = self.context.borrow().upgrade() else {
+            waiting.key = None;
             return false;
         };
-        let home = self.context.borrow().upgrade();
-        let Some(context) = home else { return false };
         let mut tables = context.tables.borrow_mut();
-        let Some(index) = tables.find_wait(key) else {
-            return false;
-        };
+        let found = waiting.find(&tables);
+        waiting.key = None;
+        let Some(index) = found else { return false };
         let notified = tables.waits.get(index).armed == Armed::Notified;
         let waker = tables.end_wait(index);
         drop(tables);
