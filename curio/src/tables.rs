@@ -472,22 +472,14 @@ impl Tables {
         }
     }
 
-    /// Tells an operation that what it waited for has happened (W3), and wakes it.
-    pub(crate) fn notify(&mut self, index: u32) {
-        self.waits.delist(index);
-        self.waits.get_mut(index).armed = Armed::Notified;
-        self.wake(index);
-    }
-
-    /// Notifies the operation that has waited longest on a primitive's list.
+    /// Notifies the operation that has waited longest on a primitive's list: what it waited for has happened.
+    #[inline]
     pub(crate) fn notify_one(&mut self, list: u32) -> bool {
-        match self.waits.first(list) {
-            Some(index) => {
-                self.notify(index);
-                true
-            }
-            None => false,
+        let chosen = self.waits.choose_first(list);
+        if let Some(index) = chosen {
+            self.wake(index);
         }
+        chosen.is_some()
     }
 
     /// Notifies all operations on a primitive's list, in the order in which they came.

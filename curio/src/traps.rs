@@ -689,14 +689,24 @@ impl WaitList {
         Ok(key.index())
     }
 
+    #[inline]
     fn with_list<R>(&self, none: R, f: impl FnOnce(&mut Tables, u32) -> R) -> R {
         let Some(key) = self.list.get() else { return none };
-        let home = self.context.borrow().upgrade();
-        let Some(context) = home else { return none };
-        context.with_tables(|tables| match tables.waits.find_list(key) {
-            Some(list) => f(tables, list),
-            None => none,
-        })
+        let look = |tables: &mut Tables| tables.waits.find_list(key).map(|list| f(tables, list));
+        let seen = context::with(|running| match running {
+            // Nearly always: the list belongs here. (The kernel's number would not do: it may be another's by now.)
+            Some(context) if self.is_of(context) => context.with_tables(look),
+            _ => {
+                let home = self.context.borrow().upgrade();
+                home.and_then(|context| context.with_tables(look))
+            }
+        });
+        seen.unwrap_or(none)
+    }
+
+    #[inline]
+    fn is_of(&self, context: &Context) -> bool {
+        std::ptr::eq(self.context.borrow().as_ptr(), context)
     }
 
     /// Whether nobody waits here.

@@ -253,6 +253,26 @@ impl Waits {
         (head != NONE).then_some(head)
     }
 
+    /// Chooses the node that has waited longest on a primitive's list: takes it off and notes that it was notified (W3).
+    #[inline]
+    pub(crate) fn choose_first(&mut self, list: u32) -> Option<u32> {
+        let entry = self.lists.get_mut(list);
+        let index = entry.head;
+        if index == NONE {
+            return None;
+        }
+        let chosen = &mut self.nodes.get_mut(index).armed;
+        if let Armed::List { next, .. } = std::mem::replace(chosen, Armed::Notified) {
+            entry.head = next;
+            if next == NONE {
+                entry.tail = NONE;
+            } else if let Armed::List { prev, .. } = &mut self.nodes.get_mut(next).armed {
+                *prev = NONE;
+            }
+        }
+        Some(index)
+    }
+
     /// Frees the list of a primitive. Whoever still waits on it waits for nothing.
     pub(crate) fn remove_list(&mut self, list: u32) {
         while let Some(index) = self.first(list) {
