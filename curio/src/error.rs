@@ -444,7 +444,7 @@ impl fmt::Display for Error {
             ),
             Error::KernelRunning => write!(
                 f,
-                "a kernel is running in this thread already (use spawn, or another thread)"
+                "a kernel is running in this thread already (spawn or await there, or use another thread)"
             ),
             Error::Deadlock(d) => write!(f, "{d}"),
             Error::Exit(code) => write!(f, "exit with code {code}"),

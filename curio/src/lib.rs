@@ -67,13 +67,14 @@
 //! | `Event`, `Lock`, `RLock`, `Semaphore`, `BoundedSemaphore`, `Condition` | the same, see [`sync`]: [`Event`], [`Lock`], [`RLock`], [`Semaphore`], [`BoundedSemaphore`], [`Condition`] |
 //! | `async with lock:`, `acquire`, `release` | `let guard = `[`lock.lock()`](Lock::lock)`.await?`, [`acquire`](Semaphore::acquire); dropping the guard or permit releases |
 //! | `Result()` (and once `Promise()`): `set_value`, `set_exception`, `unwrap` | [`Promise`]: [`set`](Promise::set), [`set_error`](Promise::set_error), [`wait`](Promise::wait) |
+//! | `UniversalQueue`, `UniversalEvent`, `UniversalResult` | [`UniversalQueue`], [`UniversalEvent`], [`UniversalResult`]; in threads the `blocking_*` methods |
 //! | `curio.traps` | [`traps`] |
 //! | `curio_running()` | [`running`] |
 //!
 //! # One thread
 //!
 //! A kernel runs in one thread, and tasks need not be `Send`: `Rc` and `Cell` are all that two tasks need to share
-//! something. Wakers may be used from any thread.
+//! something. Wakers may be used from any thread, and so may the [`universal`] objects.
 
 mod addr;
 mod cancellation;
@@ -100,6 +101,7 @@ mod time;
 mod timeout;
 mod timers;
 pub mod traps;
+pub mod universal;
 mod waits;
 mod waker;
 
@@ -118,3 +120,4 @@ pub use sync::{
 pub use task::{Cancel, CancelWithin, Join, Task, TaskBuilder, Wait, spawn, spawn_daemon, task};
 pub use time::{Sleep, YieldNow, clock, sleep, sleep_until, yield_now};
 pub use timeout::{IgnoreTimeout, Timeout, WithTimeout, ignore_after, ignore_at, timeout_after, timeout_at};
+pub use universal::{UniversalEvent, UniversalQueue, UniversalResult};

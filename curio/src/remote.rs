@@ -1,9 +1,18 @@
-//! The cross-thread edge: how another thread wakes a task.
+//! The cross-thread edge: how other threads wake a task, and what they share with it.
+//!
+//! A kernel is single-threaded, and this file is the only one that synchronizes. Everything in it is a mutex; lock-free
+//! queues were rejected: they cost as much here, and they have a memory ordering to get wrong. So that this can be
+//! proved and not only hoped, the file can be compiled with the types of `loom`, which tries every interleaving:
+//!
+//! ```text
+//! RUSTFLAGS="--cfg loom" cargo test -p curio --lib --release loom
+//! ```
+//!
+//! # Waking a task
 //!
 //! One mutex per kernel guards a queue of tasks and the flag `asleep`. The receiver sets the flag under the lock after it
 //! has seen the queue empty; a sender pushes and reads the flag under the same lock, and rings the bell only if it was
-//! set. So no wake-up is lost and no system call is made for a kernel that is awake. Lock-free queues were rejected:
-//! they cost as much here, and they have a memory ordering to get wrong.
+//! set. So no wake-up is lost and no system call is made for a kernel that is awake.
 //!
 //! R1. A task is in the queue at most once, however often it is woken (`marked` has its bit).
 //! R2. If `asleep` is set, the queue is empty; whoever makes it non-empty clears the flag and rings.
@@ -11,20 +20,63 @@
 //!     kernel that is awake the lock; one that goes to sleep takes the lock and does not rely on it.
 //! R4. Only the place of the task travels. If its holder has changed meanwhile, the new one is polled once for nothing,
 //!     which every future must bear; comparing serials could lose the wake-up of the new one instead.
+//!
+//! # Sharing something
+//!
+//! The universal objects are a state behind a mutex, and in it lines of those who wait for it to change. Who waits is a
+//! waker, whatever it wakes: a task of any kernel, one of another executor, a thread. An entry of a line goes this way:
+//!
+//! ```text
+//!          enter                 choose               leave (the operation completes)
+//!  (new) --------> Waiting(waker) -------> Chosen ---------------> (gone)
+//!                     |    | dismiss                               ^   ^
+//!                     |    +-----------> Dismissed ----------------+   |
+//!                     +------------------------------------------------+
+//!                       leave (interrupted, dropped)
+//! ```
+//!
+//! R5. No lock is held while a waker is called, cloned or dropped, or a value of the user's is dropped or cloned.
+//!     Whatever a lock has loosened is carried out of it: by `Wakes`, or as a result.
+//! R6. An entry belongs to its operation, which removes it: when it completes, is interrupted, or dropped. It is linked
+//!     into the line exactly while it has its waker, and leaves it from the front only, or by its own wish.
+//! R7. Who leaves as `Chosen` without having completed passes on what it was chosen for. So nothing is lost with it.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::future::Future;
+use std::pin::pin;
+use std::sync::{Arc, LazyLock, PoisonError};
+use std::task::{Context as TaskContext, Poll, Wake, Waker};
+use std::time::Instant;
 
+use slab::Slab;
+
+use crate::contain::contain;
 use crate::error::{Error, Result};
-use crate::key::{self, Key};
+use crate::key::{self, Key, NONE};
+
+#[cfg(not(all(test, loom)))]
+use std::sync::{Condvar, Mutex, MutexGuard, RwLock, atomic::AtomicBool, atomic::Ordering};
+
+#[cfg(all(test, loom))]
+use ::loom::sync::{Condvar, Mutex, MutexGuard, RwLock, atomic::AtomicBool, atomic::Ordering};
+
+#[cfg(all(test, loom))]
+mod loom;
+
+// ---- Waking a task
 
 /// The end of a kernel that other threads hold.
 pub(crate) struct Remote {
     id: u16,
+    mailbox: Mailbox,
+    bell: mio::Waker,
+}
+
+/// The tasks of a kernel that other threads have woken.
+#[derive(Default)]
+struct Mailbox {
     inbox: Mutex<Inbox>,
     /// R3.
     mail: AtomicBool,
-    bell: mio::Waker,
 }
 
 #[derive(Default)]
@@ -36,73 +88,40 @@ struct Inbox {
 }
 
 /// The kernels of the process, by number. Kernel 0 does not exist (K1).
-static KERNELS: RwLock<Registry> = RwLock::new(Registry {
-    kernels: Vec::new(),
-    last: 0,
-});
+struct Registry<R>(RwLock<Kernels<R>>);
 
-struct Registry {
-    kernels: Vec<Option<Arc<Remote>>>,
+struct Kernels<R> {
+    kernels: Vec<Option<Arc<R>>>,
     /// The number that was given out last: numbers are used again as late as possible.
     last: usize,
 }
 
+static KERNELS: LazyLock<Registry<Remote>> = LazyLock::new(Registry::new);
+
 impl Remote {
     /// Enters a new kernel into the registry. It stays there until `unregister`.
     pub(crate) fn register(bell: mio::Waker) -> Result<Arc<Remote>> {
-        let mut registry = KERNELS.write().unwrap_or_else(PoisonError::into_inner);
-        let Registry { kernels, last } = &mut *registry;
-        let free = (1..=key::MAX_KERNELS)
-            .map(|step| (*last + step - 1) % key::MAX_KERNELS + 1)
-            .find(|&id| kernels.get(id).is_none_or(Option::is_none))
-            .ok_or_else(|| Error::other("too many kernels in one process"))?;
-        if kernels.len() <= free {
-            kernels.resize_with(free + 1, || None);
-        }
-        *last = free;
-        let remote = Arc::new(Remote {
-            id: free as u16,
-            inbox: Mutex::default(),
-            mail: AtomicBool::new(false),
+        let remote = |id| Remote {
+            id,
+            mailbox: Mailbox::default(),
             bell,
-        });
-        kernels[free] = Some(remote.clone());
-        Ok(remote)
+        };
+        let remote = KERNELS.enter(remote);
+        remote.ok_or_else(|| Error::other("too many kernels in one process"))
     }
 
     /// From now on, wake-ups for this kernel go nowhere.
     pub(crate) fn unregister(&self) {
-        let mut registry = KERNELS.write().unwrap_or_else(PoisonError::into_inner);
-        if let Some(entry) = registry.kernels.get_mut(self.id as usize) {
-            *entry = None;
-        }
+        KERNELS.leave(self.id);
     }
 
     pub(crate) fn id(&self) -> u16 {
         self.id
     }
 
-    fn inbox(&self) -> MutexGuard<'_, Inbox> {
-        // Nothing in here can panic half-way, so a poisoned inbox is a whole one.
-        self.inbox.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Wakes a task of this kernel, from any thread.
     fn wake(&self, task: u32) {
-        let mut inbox = self.inbox();
-        let (word, bit) = (task as usize / 64, 1 << (task % 64));
-        if inbox.marked.len() <= word {
-            inbox.marked.resize(word + 1, 0);
-        }
-        if inbox.marked[word] & bit != 0 {
-            return;
-        }
-        inbox.marked[word] |= bit;
-        inbox.queue.push(task);
-        self.mail.store(true, Ordering::Relaxed);
-        let ring = std::mem::take(&mut inbox.asleep);
-        drop(inbox);
-        if ring {
+        if self.mailbox.post(task) {
             // It can fail only if the kernel is gone, and then nobody is left to be woken.
             let _ = self.bell.wake();
         }
@@ -110,12 +129,50 @@ impl Remote {
 
     /// Whether somebody was woken.
     pub(crate) fn has_mail(&self) -> bool {
-        self.mail.load(Ordering::Relaxed)
+        self.mailbox.has_mail()
     }
 
     /// Moves the woken tasks to `into`.
     pub(crate) fn drain(&self, into: &mut Vec<u32>) {
-        let mut inbox = self.inbox();
+        self.mailbox.drain(into);
+    }
+
+    /// Announces that the kernel is going to sleep. False if somebody was woken: then it must not.
+    pub(crate) fn fall_asleep(&self) -> bool {
+        self.mailbox.fall_asleep()
+    }
+}
+
+/// Wakes a task of any kernel of the process, from any thread.
+pub(crate) fn wake(task: Key) {
+    if let Some(remote) = KERNELS.find(task.kernel()) {
+        remote.wake(task.index());
+    }
+}
+
+impl Mailbox {
+    /// Queues a task. True if the kernel sleeps: then its bell must be rung (R2).
+    fn post(&self, task: u32) -> bool {
+        let mut inbox = lock(&self.inbox);
+        let (word, bit) = (task as usize / 64, 1 << (task % 64));
+        if inbox.marked.len() <= word {
+            inbox.marked.resize(word + 1, 0);
+        }
+        if inbox.marked[word] & bit != 0 {
+            return false;
+        }
+        inbox.marked[word] |= bit;
+        inbox.queue.push(task);
+        self.mail.store(true, Ordering::Relaxed);
+        std::mem::take(&mut inbox.asleep)
+    }
+
+    fn has_mail(&self) -> bool {
+        self.mail.load(Ordering::Relaxed)
+    }
+
+    fn drain(&self, into: &mut Vec<u32>) {
+        let mut inbox = lock(&self.inbox);
         self.mail.store(false, Ordering::Relaxed);
         let Inbox { queue, marked, .. } = &mut *inbox;
         for &task in queue.iter() {
@@ -124,25 +181,280 @@ impl Remote {
         into.append(queue);
     }
 
-    /// Announces that the kernel is going to sleep. False if somebody was woken: then it must not.
-    pub(crate) fn fall_asleep(&self) -> bool {
-        let mut inbox = self.inbox();
+    fn fall_asleep(&self) -> bool {
+        let mut inbox = lock(&self.inbox);
         inbox.asleep = inbox.queue.is_empty();
         inbox.asleep
     }
 }
 
-/// Wakes a task of any kernel of the process, from any thread.
-pub(crate) fn wake(task: Key) {
-    let registry = KERNELS.read().unwrap_or_else(PoisonError::into_inner);
-    let remote = registry.kernels.get(task.kernel() as usize).cloned().flatten();
-    drop(registry);
-    if let Some(remote) = remote {
-        remote.wake(task.index());
+impl<R> Registry<R> {
+    fn new() -> Registry<R> {
+        Registry(RwLock::new(Kernels {
+            kernels: Vec::new(),
+            last: 0,
+        }))
+    }
+
+    /// Gives the next free number to what `make` makes with it. None if there is no number left.
+    fn enter(&self, make: impl FnOnce(u16) -> R) -> Option<Arc<R>> {
+        let mut registry = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let Kernels { kernels, last } = &mut *registry;
+        let free = (1..=key::MAX_KERNELS)
+            .map(|step| (*last + step - 1) % key::MAX_KERNELS + 1)
+            .find(|&id| kernels.get(id).is_none_or(Option::is_none))?;
+        if kernels.len() <= free {
+            kernels.resize_with(free + 1, || None);
+        }
+        *last = free;
+        let kernel = Arc::new(make(free as u16));
+        kernels[free] = Some(kernel.clone());
+        Some(kernel)
+    }
+
+    fn leave(&self, id: u16) {
+        let mut registry = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let left = registry.kernels.get_mut(id as usize).and_then(Option::take);
+        drop(registry);
+        drop(left);
+    }
+
+    fn find(&self, id: u16) -> Option<Arc<R>> {
+        let registry = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        registry.kernels.get(id as usize)?.clone()
     }
 }
 
-#[cfg(test)]
+/// No code of the user's runs under a lock (R5), so nothing panics half-way, and a poisoned lock guards a whole state.
+fn lock<S>(mutex: &Mutex<S>) -> MutexGuard<'_, S> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+// ---- Sharing something
+
+/// A state that several threads share.
+#[derive(Debug)]
+pub(crate) struct Shared<S>(Mutex<S>);
+
+impl<S> Shared<S> {
+    pub(crate) fn new(state: S) -> Shared<S> {
+        Shared(Mutex::new(state))
+    }
+
+    /// Works on the state, then wakes whom that has chosen (R5).
+    #[inline]
+    pub(crate) fn with<R>(&self, f: impl FnOnce(&mut S, &mut Wakes) -> R) -> R {
+        let mut wakes = Wakes::default();
+        let mut state = lock(&self.0);
+        let result = f(&mut state, &mut wakes);
+        drop(state);
+        wakes.wake();
+        result
+    }
+}
+
+/// Whom to wake when the lock is released, in this order.
+#[derive(Default)]
+pub(crate) struct Wakes {
+    /// Nearly always there is one at most, and nothing to allocate.
+    first: Option<Waker>,
+    others: Vec<Waker>,
+}
+
+impl Wakes {
+    fn add(&mut self, waker: Waker) {
+        match self.first {
+            None => self.first = Some(waker),
+            Some(_) => self.others.push(waker),
+        }
+    }
+
+    #[inline]
+    fn wake(self) {
+        if let Some(waker) = self.first {
+            contain(|| waker.wake());
+            self.others.into_iter().for_each(|waker| contain(|| waker.wake()));
+        }
+    }
+}
+
+/// A line of operations that wait for the same thing, first in, first out.
+#[derive(Debug)]
+pub(crate) struct Line {
+    entries: Slab<Entry>,
+    head: u32,
+    tail: u32,
+    chosen: usize,
+}
+
+#[derive(Debug)]
+struct Entry {
+    call: Call,
+    next: u32,
+    prev: u32,
+}
+
+/// How an operation in a line stands.
+#[derive(Debug)]
+pub(crate) enum Call {
+    Waiting(Waker),
+    /// It is its turn. What it was chosen for is kept for it.
+    Chosen,
+    /// It is to look for itself: nothing is kept for it.
+    Dismissed,
+}
+
+impl Line {
+    pub(crate) fn new() -> Line {
+        Line {
+            entries: Slab::new(),
+            head: NONE,
+            tail: NONE,
+            chosen: 0,
+        }
+    }
+
+    /// How many were chosen and have not come yet.
+    #[inline]
+    pub(crate) fn chosen(&self) -> usize {
+        self.chosen
+    }
+
+    /// Takes a place at the end of the line.
+    pub(crate) fn enter(&mut self, waker: Waker) -> u32 {
+        let prev = self.tail;
+        let place = self.entries.insert(Entry {
+            call: Call::Waiting(waker),
+            next: NONE,
+            prev,
+        }) as u32;
+        self.tail = place;
+        match prev {
+            NONE => self.head = place,
+            prev => self.entries[prev as usize].next = place,
+        }
+        place
+    }
+
+    /// How the operation at this place stands. It may get another waker.
+    pub(crate) fn call(&mut self, place: u32) -> &mut Call {
+        &mut self.entries[place as usize].call
+    }
+
+    /// Gives a place up. What comes back is to be dropped outside of the lock (R5), and to be minded (R7).
+    pub(crate) fn leave(&mut self, place: u32) -> Call {
+        if let Call::Waiting(_) = self.entries[place as usize].call {
+            self.unlink(place);
+        }
+        let Entry { call, .. } = self.entries.remove(place as usize);
+        if let Call::Chosen = call {
+            self.chosen -= 1;
+        }
+        call
+    }
+
+    fn unlink(&mut self, place: u32) {
+        let Entry { next, prev, .. } = self.entries[place as usize];
+        match prev {
+            NONE => self.head = next,
+            prev => self.entries[prev as usize].next = next,
+        }
+        match next {
+            NONE => self.tail = prev,
+            next => self.entries[next as usize].prev = prev,
+        }
+    }
+
+    /// Calls the one who has waited longest. False if nobody waits.
+    fn call_next(&mut self, call: Call, wakes: &mut Wakes) -> bool {
+        let place = self.head;
+        if place == NONE {
+            return false;
+        }
+        self.unlink(place);
+        if let Call::Waiting(waker) = std::mem::replace(self.call(place), call) {
+            wakes.add(waker);
+        }
+        true
+    }
+
+    /// Chooses the one who has waited longest. False if nobody waits.
+    #[inline]
+    pub(crate) fn choose(&mut self, wakes: &mut Wakes) -> bool {
+        let called = self.call_next(Call::Chosen, wakes);
+        self.chosen += usize::from(called);
+        called
+    }
+
+    pub(crate) fn choose_all(&mut self, wakes: &mut Wakes) {
+        while self.choose(wakes) {}
+    }
+
+    /// Sends all away who wait.
+    pub(crate) fn dismiss_all(&mut self, wakes: &mut Wakes) {
+        while self.call_next(Call::Dismissed, wakes) {}
+    }
+}
+
+// ---- Threads
+
+/// Where a plain thread waits. (Not `thread::park`: its one token per thread may be meant for somebody further out.)
+#[derive(Default)]
+struct Parker {
+    woken: Mutex<bool>,
+    bell: Condvar,
+}
+
+impl Parker {
+    /// Blocks the thread until it is woken. False if the deadline came first.
+    fn park(&self, deadline: Option<Instant>) -> bool {
+        let mut woken = lock(&self.woken);
+        while !*woken {
+            let Some(deadline) = deadline else {
+                woken = self.bell.wait(woken).unwrap_or_else(PoisonError::into_inner);
+                continue;
+            };
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return false;
+            }
+            let waited = self.bell.wait_timeout(woken, left);
+            woken = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        *woken = false;
+        true
+    }
+}
+
+impl Wake for Parker {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        *lock(&self.woken) = true;
+        self.bell.notify_one();
+    }
+}
+
+/// Blocks the thread until the future is ready. None if the deadline came first.
+pub(crate) fn block_on<F: Future>(future: F, deadline: Option<Instant>) -> Option<F::Output> {
+    let mut future = pin!(future);
+    let parker = Arc::new(Parker::default());
+    let waker = Waker::from(parker.clone());
+    let mut cx = TaskContext::from_waker(&waker);
+    let mut in_time = true;
+    loop {
+        match future.as_mut().poll(&mut cx) {
+            Poll::Ready(value) => return Some(value),
+            // The finished operation wins, so it was asked once more.
+            Poll::Pending if !in_time => return None,
+            Poll::Pending => in_time = parker.park(deadline),
+        }
+    }
+}
+
+#[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
     use std::thread;
