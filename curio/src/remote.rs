@@ -248,7 +248,9 @@ impl<S> Shared<S> {
         let mut state = lock(&self.0);
         let result = f(&mut state, &mut wakes);
         drop(state);
-        wakes.wake();
+        if wakes.first.is_some() {
+            wakes.wake();
+        }
         result
     }
 }
@@ -269,12 +271,13 @@ impl Wakes {
         }
     }
 
-    #[inline]
-    fn wake(self) {
-        if let Some(waker) = self.first {
-            contain(|| waker.wake());
-            self.others.into_iter().for_each(|waker| contain(|| waker.wake()));
-        }
+    #[inline(never)]
+    fn wake(&mut self) {
+        let first = self.first.take();
+        first
+            .into_iter()
+            .chain(self.others.drain(..))
+            .for_each(|waker| contain(|| waker.wake()));
     }
 }
 
@@ -318,6 +321,12 @@ impl Line {
     #[inline]
     pub(crate) fn chosen(&self) -> usize {
         self.chosen
+    }
+
+    /// Whether nobody waits (those who were called do not any more).
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.head == NONE
     }
 
     /// Takes a place at the end of the line.

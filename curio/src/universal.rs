@@ -166,6 +166,7 @@ impl<'a, S: Step> Operation<'a, S> {
     }
 
     /// Gives the place in the line up (U2).
+    #[cold]
     fn withdraw(&mut self) {
         let Some(place) = self.place.take() else { return };
         let left = self.shared.with(|state, wakes| {
@@ -232,8 +233,11 @@ impl<S: Step> Future for Operation<'_, S> {
 }
 
 impl<S: Step> Drop for Operation<'_, S> {
+    #[inline]
     fn drop(&mut self) {
-        self.withdraw();
+        if self.place.is_some() {
+            self.withdraw();
+        }
     }
 }
 

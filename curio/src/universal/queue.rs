@@ -72,8 +72,18 @@ impl<T> State<T> {
         self.items.len() + self.putters.chosen() < self.capacity
     }
 
-    /// Restores the invariants.
+    /// Restores the invariants, whatever has changed.
+    #[inline]
     fn settle(&mut self, wakes: &mut Wakes) {
+        // Nearly always: nobody waits, so there is nothing to do.
+        let watched = self.is_watched();
+        if watched || !self.getters.is_empty() || !self.putters.is_empty() {
+            self.settle_slowly(wakes);
+        }
+    }
+
+    #[inline(never)]
+    fn settle_slowly(&mut self, wakes: &mut Wakes) {
         while self.has_item() && self.getters.choose(wakes) {}
         if self.closed {
             self.putters.dismiss_all(wakes);
@@ -84,6 +94,15 @@ impl<T> State<T> {
         while self.has_room() && self.putters.choose(wakes) {}
         #[cfg(unix)]
         self.show();
+    }
+
+    /// Whether there is a descriptor to be kept up to date.
+    #[inline]
+    fn is_watched(&self) -> bool {
+        #[cfg(unix)]
+        return self.descriptor.is_some();
+        #[cfg(not(unix))]
+        false
     }
 
     #[cfg(unix)]
