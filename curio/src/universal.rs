@@ -44,6 +44,7 @@
 //!
 //! U1. An operation is in a line only after its first `Pending`; it leaves when it resolves or is dropped.
 //! U2. One that is chosen and goes away without having completed lets `Step::pass_on` restore the state's invariants.
+//!     (One that is leaked then keeps for ever what it was chosen for.)
 //! U3. Under the lock no waker is cloned or dropped and no value of the user's is touched but moved (R5).
 //!
 //! On the virtual clock a kernel whose tasks all wait, one of them on a universal object, takes no deadlock for granted: it

@@ -434,6 +434,32 @@ fn nobody_is_woken_for_nothing() {
 }
 
 #[test]
+fn only_the_last_waker_counts() {
+    let queue = UniversalQueue::new();
+    let counts: [Arc<Count>; 3] = Default::default();
+    let mut getter = Box::pin(queue.get());
+    for count in &counts {
+        let waker = Waker::from(count.clone());
+        assert!(
+            getter
+                .as_mut()
+                .poll(&mut Context::from_waker(&waker))
+                .is_pending()
+        );
+    }
+    queue.try_put(1).unwrap();
+    assert_eq!(
+        counts.each_ref().map(|count| count.0.load(Ordering::Relaxed)),
+        [0, 0, 1]
+    );
+    assert_eq!(
+        counts.map(|count| Arc::strong_count(&count)),
+        [1; 3],
+        "a waker is left"
+    );
+}
+
+#[test]
 fn an_operation_may_move_to_another_waker_kernel_and_thread() {
     let _guard = Watchdog::start();
     let queue: &'static UniversalQueue<i32> = Box::leak(Box::new(UniversalQueue::new()));

@@ -136,6 +136,7 @@ fn a_waker_may_outlive_its_kernel() {
             })
         });
         registry.leave(first);
+        assert!(registry.find(first).is_none());
         drop(kernel);
         let (second, kernel) = enter(&registry);
         assert_ne!(first, second, "numbers are used again as late as possible");
