@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
 use std::time::Duration;
 
-use super::{Operation, Step};
+use super::operation::{Operation, Step};
 use crate::error::{Error, Result};
 use crate::remote::{Line, Shared, Wakes};
 use crate::traps::Label;

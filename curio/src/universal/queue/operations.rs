@@ -10,7 +10,7 @@ use super::{State, UniversalQueue};
 use crate::error::{Error, Result};
 use crate::remote::{Line, Wakes};
 use crate::traps::Label;
-use crate::universal::{Operation, Step};
+use crate::universal::operation::{Operation, Step};
 
 /// The operation of [`UniversalQueue::get`].
 #[must_use = "it does nothing unless it is awaited"]
