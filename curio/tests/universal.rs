@@ -145,14 +145,14 @@ fn kernels_talk_to_each_other() {
         .collect();
     let sum = run(async {
         let mut sum = 0;
-        for n in 0..100 {
+        for n in 0..2_000 {
             there.put(n).await?;
             sum += back.get().await?;
         }
         there.close();
         Ok(sum)
     });
-    assert_eq!(sum.unwrap(), 9900);
+    assert_eq!(sum.unwrap(), 3_998_000);
     kernels.into_iter().for_each(|k| k.join().unwrap().unwrap());
 }
 
