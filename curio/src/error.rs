@@ -74,7 +74,7 @@ pub enum Error {
     Closed,
     /// There is no running kernel, or not the one that the object belongs to.
     NoKernel,
-    /// A kernel is running in this thread already.
+    /// A kernel is running in this thread already: there cannot be a second one, and to block the thread would stop it.
     KernelRunning,
     /// Nothing can ever happen again: every task waits for another.
     Deadlock(Deadlock),

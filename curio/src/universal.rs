@@ -34,6 +34,9 @@
 
 #[cfg(unix)]
 mod descriptor;
+#[cfg(not(unix))]
+#[path = "universal/no_descriptor.rs"]
+mod descriptor;
 mod event;
 mod operation;
 mod queue;

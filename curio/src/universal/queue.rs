@@ -15,7 +15,6 @@ use std::os::fd::RawFd;
 use std::sync::Arc;
 use std::time::Duration;
 
-#[cfg(unix)]
 use super::descriptor::Descriptor;
 use crate::error::{Error, Result};
 use crate::remote::{Line, Shared, Wakes};
@@ -59,7 +58,6 @@ struct State<T> {
     getters: Line,
     putters: Line,
     joiners: Line,
-    #[cfg(unix)]
     descriptor: Option<Descriptor>,
 }
 
@@ -75,9 +73,8 @@ impl<T> State<T> {
     /// Restores the invariants, whatever has changed.
     #[inline]
     fn settle(&mut self, wakes: &mut Wakes) {
-        // Nearly always: nobody waits, so there is nothing to do.
-        let watched = self.is_watched();
-        if watched || !self.getters.is_empty() || !self.putters.is_empty() {
+        // Nearly always nobody waits, so there is nothing to do.
+        if !self.getters.is_empty() || !self.putters.is_empty() || self.descriptor.is_some() {
             self.settle_slowly(wakes);
         }
     }
@@ -92,20 +89,10 @@ impl<T> State<T> {
             }
         }
         while self.has_room() && self.putters.choose(wakes) {}
-        #[cfg(unix)]
         self.show();
     }
 
-    /// Whether there is a descriptor to be kept up to date.
-    #[inline]
-    fn is_watched(&self) -> bool {
-        #[cfg(unix)]
-        return self.descriptor.is_some();
-        #[cfg(not(unix))]
-        false
-    }
-
-    #[cfg(unix)]
+    /// Keeps the descriptor up to date (Q4).
     fn show(&mut self) {
         let (has_item, at_end) = (self.has_item(), self.is_at_end());
         if let Some(descriptor) = &mut self.descriptor {
@@ -168,7 +155,6 @@ impl<T> UniversalQueue<T> {
             getters: Line::new(),
             putters: Line::new(),
             joiners: Line::new(),
-            #[cfg(unix)]
             descriptor: None,
         })))
     }
