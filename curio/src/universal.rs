@@ -44,4 +44,4 @@ mod result;
 
 pub use event::{EventWait, UniversalEvent};
 pub use queue::{Get, Join, Next, Put, TryPutError, UniversalQueue};
-pub use result::{ResultWait, SharedError, UniversalResult};
+pub use result::{ResultWait, UniversalResult};

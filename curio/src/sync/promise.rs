@@ -99,7 +99,7 @@ impl<T> Promise<T> {
     /// .unwrap();
     /// ```
     pub fn set_error(&self, error: Error) -> bool {
-        self.settle(Err(PromiseError(Arc::new(error))))
+        self.settle(Err(PromiseError::new(error)))
     }
 
     fn settle(&self, result: Result<T, PromiseError>) -> bool {
@@ -178,7 +178,8 @@ impl<T: fmt::Debug> fmt::Debug for Promise<T> {
     }
 }
 
-/// The error that a [`Promise`] was given instead of a value. All who waited share it.
+/// The error that a [`Promise`] or a [`UniversalResult`](crate::UniversalResult) was given instead of a value. All who
+/// waited share it.
 ///
 /// It reads as that error does, and its [`error`](PromiseError::error) is that error.
 ///
@@ -202,6 +203,10 @@ impl<T: fmt::Debug> fmt::Debug for Promise<T> {
 pub struct PromiseError(Arc<Error>);
 
 impl PromiseError {
+    pub(crate) fn new(error: Error) -> PromiseError {
+        PromiseError(Arc::new(error))
+    }
+
     /// What was set.
     pub fn error(&self) -> &Error {
         &self.0

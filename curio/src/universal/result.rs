@@ -1,6 +1,5 @@
 //! The universal result.
 
-use std::error::Error as StdError;
 use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
@@ -12,6 +11,7 @@ use std::time::Duration;
 use super::operation::{Operation, Step};
 use crate::error::{Error, Result};
 use crate::remote::{Line, Shared, Wakes};
+use crate::sync::PromiseError;
 use crate::traps::Label;
 
 /// A value, or an error, that one has and others wait for: tasks of any kernel, threads and other executors (Python
@@ -41,7 +41,7 @@ struct State<T> {
 
 enum Outcome<T> {
     Value(Arc<T>),
-    Error(SharedError),
+    Error(PromiseError),
 }
 
 impl<T> Clone for Outcome<T> {
@@ -80,7 +80,7 @@ impl<T> UniversalResult<T> {
         self.settle(Outcome::Value(Arc::new(value)))
     }
 
-    /// Sets an error instead; all who wait get it as a [`SharedError`] (Python Curio: `set_exception`). It never waits.
+    /// Sets an error instead; all who wait get it as a [`PromiseError`] (Python Curio: `set_exception`). It never waits.
     ///
     /// False if there was a value or an error already: then this one is dropped.
     ///
@@ -92,7 +92,7 @@ impl<T> UniversalResult<T> {
     /// assert_eq!(run(answer.wait()).unwrap_err().to_string(), "nobody knows");
     /// ```
     pub fn set_error(&self, error: Error) -> bool {
-        self.settle(Outcome::Error(SharedError(Arc::new(error))))
+        self.settle(Outcome::Error(PromiseError::new(error)))
     }
 
     fn settle(&self, outcome: Outcome<T>) -> bool {
@@ -124,7 +124,7 @@ impl<T: Clone> UniversalResult<T> {
     ///
     /// # Errors
     ///
-    /// [`Error::Other`] around a [`SharedError`], if an error was set; for it
+    /// [`Error::Other`] around a [`PromiseError`], if an error was set; for it
     /// [`is_cancellation`](Error::is_cancellation) is false, as it concerns who set it.
     ///
     /// ```
@@ -212,53 +212,6 @@ fn open<T: Clone>(outcome: Outcome<T>) -> Result<T> {
     match outcome {
         Outcome::Value(value) => Ok(T::clone(&value)),
         Outcome::Error(error) => Err(Error::other(error)),
-    }
-}
-
-/// The error that a [`UniversalResult`] was given instead of a value. All who waited share it.
-///
-/// It reads as that error does, and its [`error`](SharedError::error) is that error.
-///
-/// ```
-/// use curio::universal::SharedError;
-/// use curio::{Error, UniversalResult};
-///
-/// let answer = UniversalResult::<i32>::new();
-/// answer.set_error(Error::Closed);
-/// match answer.blocking_wait() {
-///     Err(Error::Other(other)) => {
-///         let failed = other.get_ref().downcast_ref::<SharedError>().unwrap();
-///         assert!(matches!(failed.error(), Error::Closed));
-///     }
-///     result => panic!("{result:?}"),
-/// }
-/// ```
-#[derive(Clone)]
-pub struct SharedError(Arc<Error>);
-
-impl SharedError {
-    /// What was set.
-    pub fn error(&self) -> &Error {
-        &self.0
-    }
-}
-
-impl fmt::Display for SharedError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.0, f)
-    }
-}
-
-impl fmt::Debug for SharedError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&self.0, f)
-    }
-}
-
-impl StdError for SharedError {
-    // Its message is the error's own, so the source is what lies behind that.
-    fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.0.source()
     }
 }
 
