@@ -62,6 +62,9 @@
 //! | `disable_cancellation`, `check_cancellation` | [`disable_cancellation`], [`check_cancellation`] |
 //! | `TaskCancelled`, `TaskTimeout`, `TimeoutCancellationError`, `UncaughtTimeoutError`, `TaskError` | variants of [`Error`] |
 //! | `raise SystemExit(code)` | `return Err(`[`Error::exit`]`(code))` |
+//! | `Queue(maxsize)`, `PriorityQueue`, `LifoQueue` | [`Queue::new`], [`Queue::bounded`], [`PriorityQueue`], [`LifoQueue`]; new: [`close`](Queue::close), [`try_get`](Queue::try_get), [`try_put`](Queue::try_put) |
+//! | `q.empty()`, `q.full()`, `q.qsize()` | [`Queue::is_empty`], [`Queue::is_full`], [`Queue::len`] |
+//! | `async for item in q` (2018) | [`while let Some(item) = q.next().await`](Queue::next), or as a [stream](Queue::stream) |
 //! | `tcp_server`, `run_server`, `open_connection` | [`tcp_server`], [`run_server`], [`open_connection`] |
 //! | `curio.socket` | [`net`] |
 //! | `Event`, `Lock`, `RLock`, `Semaphore`, `BoundedSemaphore`, `Condition` | the same, see [`sync`]: [`Event`], [`Lock`], [`RLock`], [`Semaphore`], [`BoundedSemaphore`], [`Condition`] |
@@ -89,6 +92,7 @@ mod name;
 pub mod net;
 mod outcome;
 mod pool;
+pub mod queue;
 mod readiness;
 mod remote;
 mod scopes;
@@ -110,6 +114,7 @@ pub use context::Clock;
 pub use error::{Busy, Deadlock, Error, Other, Progress, Result, TaskError};
 pub use kernel::{Builder, Kernel, run, running};
 pub use outcome::{Outcome, Value};
+pub use queue::{LifoQueue, PriorityQueue, Queue};
 pub use server::{open_connection, run_server, tcp_server};
 pub use state::State;
 #[doc(no_inline)]
