@@ -169,8 +169,11 @@ impl Context {
     #[inline]
     pub(crate) fn spend(&self) -> bool {
         let left = self.budget.get();
-        self.budget.set(left.saturating_sub(1));
-        left > 0
+        if left == 0 {
+            return false;
+        }
+        self.budget.set(left - 1);
+        true
     }
 
     /// Whether the running task may wait for the end of this one.

@@ -40,6 +40,7 @@ use std::panic::Location;
 use std::rc::Rc;
 use std::task::{Context as TaskContext, Poll, ready};
 
+use crate::context::{self, Context};
 use crate::error::{Error, Result};
 use crate::traps::{self, Label, WaitList, Waiting};
 
@@ -95,8 +96,10 @@ pub struct Queue<T> {
 /// What all handles of a queue share.
 struct Shared<T> {
     store: Store<T>,
-    /// `usize::MAX` if it has none.
+    /// `usize::MAX` if there are no bounds.
     capacity: usize,
+    /// How many items there may be: the capacity, and 0 once the queue is closed.
+    limit: Cell<usize>,
     closed: Cell<bool>,
     /// How many `task_done` are missing.
     unfinished: Cell<usize>,
@@ -139,6 +142,7 @@ impl<T> Queue<T> {
             shared: Rc::new(Shared {
                 store: Store::new(order),
                 capacity,
+                limit: Cell::new(capacity),
                 closed: Cell::new(false),
                 unfinished: Cell::new(0),
                 getters: Line::default(),
@@ -227,6 +231,7 @@ impl<T> Queue<T> {
     /// assert!(queue.try_get().is_err());
     /// ```
     pub fn try_get(&self) -> Result<Option<T>> {
+        self.shared.getters.forget_the_gone();
         if self.shared.has_item() {
             Ok(self.shared.take())
         } else if self.is_closed() {
@@ -281,6 +286,7 @@ impl<T> Queue<T> {
     /// assert!(matches!(queue.try_put(3), Err(TryPutError::Closed(3))));
     /// ```
     pub fn try_put(&self, item: T) -> Result<(), TryPutError<T>> {
+        self.shared.putters.forget_the_gone();
         if self.is_closed() {
             Err(TryPutError::Closed(item))
         } else if self.shared.has_room() {
@@ -374,6 +380,7 @@ impl<T> Queue<T> {
     pub fn close(&self) {
         if !self.shared.closed.replace(true) {
             // Q4.
+            self.shared.limit.set(0);
             self.shared.getters.dissolve();
             self.shared.putters.dissolve();
         }
@@ -464,6 +471,12 @@ fn checked(capacity: usize) -> usize {
     capacity
 }
 
+/// Whether the task may go on without a pause, be it after an operation that completes at once.
+#[inline]
+fn may_go_on() -> bool {
+    context::with(|context| context.is_none_or(Context::spend))
+}
+
 impl<T> Shared<T> {
     /// Whether an item is there for somebody who was not chosen.
     #[inline]
@@ -474,23 +487,35 @@ impl<T> Shared<T> {
     /// Whether a place is there for somebody who was not chosen.
     #[inline]
     fn has_room(&self) -> bool {
-        // The sum would overflow, if ever, where there are no bounds.
-        self.capacity.saturating_sub(self.store.len()) > self.putters.chosen()
+        self.store.len() + self.putters.chosen() < self.limit.get()
     }
 
     #[inline]
     fn push(&self, item: T) {
         self.unfinished.set(self.unfinished.get() + 1);
         self.store.push(item);
-        self.settle();
+        if self.getters.may_wait() {
+            self.settle();
+        }
     }
 
     #[inline]
     fn take(&self) -> Option<T> {
-        /// Settles also if the comparison of two items panics.
+        if !self.store.is_first_in() {
+            return self.take_in_order();
+        }
+        let item = self.store.pop_first()?;
+        if self.putters.may_wait() {
+            self.settle();
+        }
+        Some(item)
+    }
+
+    /// Comparing is user code, which may have put items meanwhile, and may panic: in any case, all is settled afterwards.
+    #[inline(never)]
+    fn take_in_order(&self) -> Option<T> {
         struct Settled<'a, T>(&'a Shared<T>);
         impl<T> Drop for Settled<'_, T> {
-            #[inline]
             fn drop(&mut self) {
                 self.0.settle();
             }
@@ -500,9 +525,9 @@ impl<T> Shared<T> {
     }
 
     /// Chooses who is due (Q2). It may run wakers, hence anything (Q5).
-    #[inline]
+    #[inline(never)]
     fn settle(&self) {
-        while self.getters.may_wait() && self.store.len() > self.getters.chosen() {
+        while self.getters.may_wait() && self.has_item() {
             self.getters.choose();
         }
         while self.putters.may_wait() && self.has_room() {
@@ -511,13 +536,32 @@ impl<T> Shared<T> {
     }
 
     /// How one gets an item: the poll of `Get`, and of all that is made of it.
-    #[inline]
+    #[inline(always)]
     fn poll_get(
         &self,
         waiting: &mut Waiting,
         cx: &mut TaskContext<'_>,
         place: &'static Location<'static>,
     ) -> Poll<Result<T>> {
+        // Nearly always. This part is compiled into the code of the task, the other is kept out of it.
+        if !waiting.is_waiting()
+            && self.has_item()
+            && may_go_on()
+            && let Some(item) = self.take()
+        {
+            return Poll::Ready(Ok(item));
+        }
+        self.poll_get_slowly(waiting, cx, place)
+    }
+
+    #[inline(never)]
+    fn poll_get_slowly(
+        &self,
+        waiting: &mut Waiting,
+        cx: &mut TaskContext<'_>,
+        place: &'static Location<'static>,
+    ) -> Poll<Result<T>> {
+        self.getters.forget_the_gone();
         let waited = waiting.is_waiting();
         if (waited && self.getters.was_chosen(waiting)) || self.has_item() {
             if !waited {
@@ -542,7 +586,7 @@ impl<T> Shared<T> {
     }
 
     /// The same for `Put`. The item is taken if there is room.
-    #[inline]
+    #[inline(always)]
     fn poll_put(
         &self,
         item: &mut Option<T>,
@@ -550,6 +594,27 @@ impl<T> Shared<T> {
         cx: &mut TaskContext<'_>,
         place: &'static Location<'static>,
     ) -> Poll<Result<()>> {
+        if !waiting.is_waiting()
+            && let Some(taken) = item.take()
+        {
+            if self.has_room() && may_go_on() {
+                self.push(taken);
+                return Poll::Ready(Ok(()));
+            }
+            *item = Some(taken);
+        }
+        self.poll_put_slowly(item, waiting, cx, place)
+    }
+
+    #[inline(never)]
+    fn poll_put_slowly(
+        &self,
+        item: &mut Option<T>,
+        waiting: &mut Waiting,
+        cx: &mut TaskContext<'_>,
+        place: &'static Location<'static>,
+    ) -> Poll<Result<()>> {
+        self.putters.forget_the_gone();
         let waited = waiting.is_waiting();
         let chosen = waited && self.putters.was_chosen(waiting);
         let closed = self.closed.get();

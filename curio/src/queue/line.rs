@@ -25,19 +25,14 @@ impl Line {
     /// How many were chosen and have not run yet.
     #[inline]
     pub(super) fn chosen(&self) -> usize {
-        match self.chosen.get() {
-            0 => 0,
-            chosen => self.still_chosen(chosen),
-        }
+        self.chosen.get()
     }
 
-    /// Promises to tasks of a kernel that is gone are void (Q3).
-    fn still_chosen(&self, chosen: usize) -> usize {
-        if self.waiting.is_orphaned() {
+    /// Promises to tasks of a kernel that is gone are void (Q3). To be called before somebody is turned away.
+    #[inline]
+    pub(super) fn forget_the_gone(&self) {
+        if self.chosen.get() > 0 && self.waiting.is_orphaned() {
             self.chosen.set(0);
-            0
-        } else {
-            chosen
         }
     }
 

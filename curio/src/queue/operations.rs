@@ -109,7 +109,7 @@ impl<T> Unpin for Put<'_, T> {}
 impl<T> Future for Get<'_, T> {
     type Output = Result<T>;
 
-    #[inline]
+    #[inline(always)]
     fn poll(self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Result<T>> {
         let this = self.get_mut();
         this.queue.poll_get(&mut this.waiting, cx, this.place)
@@ -119,7 +119,7 @@ impl<T> Future for Get<'_, T> {
 impl<T> Future for Next<'_, T> {
     type Output = Option<Result<T>>;
 
-    #[inline]
+    #[inline(always)]
     fn poll(self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Option<Result<T>>> {
         Pin::new(&mut self.get_mut().get).poll(cx).map(none_if_closed)
     }
@@ -137,7 +137,7 @@ pub(super) fn none_if_closed<T>(result: Result<T>) -> Option<Result<T>> {
 impl<T> Future for Put<'_, T> {
     type Output = Result<()>;
 
-    #[inline]
+    #[inline(always)]
     fn poll(self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Result<()>> {
         let this = self.get_mut();
         this.queue

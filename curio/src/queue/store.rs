@@ -62,23 +62,36 @@ impl<T> Store<T> {
     }
 
     #[inline]
-    pub(super) fn pop(&self) -> Option<T> {
-        let item = match &self.order {
-            Order::FirstIn => self.arrived.borrow_mut().pop_front(),
-            Order::LastIn => self.arrived.borrow_mut().pop_back(),
-            Order::Smallest(sorted) => return self.pop_smallest(sorted),
-        }?;
+    pub(super) fn is_first_in(&self) -> bool {
+        matches!(self.order, Order::FirstIn)
+    }
+
+    /// What was put first; that is the next if `is_first_in`.
+    #[inline]
+    pub(super) fn pop_first(&self) -> Option<T> {
+        let item = self.arrived.borrow_mut().pop_front()?;
         self.len.set(self.len.get() - 1);
         Some(item)
     }
 
-    fn pop_smallest(&self, sorted: &Sorted<T>) -> Option<T> {
-        let mut borrowed = Borrowed {
-            store: self,
-            sorted,
-            heap: sorted.heap.take(),
-        };
-        (sorted.pop)(borrowed.heap.as_mut()?, &self.arrived)
+    /// The next.
+    pub(super) fn pop(&self) -> Option<T> {
+        match &self.order {
+            Order::FirstIn => self.pop_first(),
+            Order::LastIn => {
+                let item = self.arrived.borrow_mut().pop_back()?;
+                self.len.set(self.len.get() - 1);
+                Some(item)
+            }
+            Order::Smallest(sorted) => {
+                let mut borrowed = Borrowed {
+                    store: self,
+                    sorted,
+                    heap: sorted.heap.take(),
+                };
+                (sorted.pop)(borrowed.heap.as_mut()?, &self.arrived)
+            }
+        }
     }
 }
 
