@@ -26,7 +26,7 @@ use common::Watchdog;
 use curio::net::{TcpListener, TcpStream};
 use curio::traps::{Label, WaitList, Waiting};
 use curio::{
-    Clock, Error, Kernel, Result, Task, WithTimeout, clock, disable_cancellation, ignore_after,
+    Clock, Error, Kernel, Queue, Result, Task, WithTimeout, clock, disable_cancellation, ignore_after,
     interruptible, open_connection, run_server, sleep, sleep_until, spawn, timeout_after, yield_now,
 };
 use futures::StreamExt;
@@ -651,6 +651,27 @@ async fn cases() -> Result<Vec<Case>> {
     cases.push(case("WaitList", wait_for(flag.clone()), move || {
         flag.0.set(true);
         flag.1.notify_one();
+    }));
+    let queue = Queue::new();
+    let (get, next, join) = (queue.clone(), queue.clone(), queue.clone());
+    let put = move || queue.try_put(()).unwrap_or(());
+    cases.push(case("Queue::get", async move { get.get().await }, put.clone()));
+    cases.push(case(
+        "Queue::next",
+        async move { next.stream().next().await.unwrap_or(Ok(())) },
+        put.clone(),
+    ));
+    put();
+    assert!(join.try_get()?.is_some());
+    let done = join.clone();
+    cases.push(case("Queue::join", async move { join.join().await }, move || {
+        done.task_done()
+    }));
+    let queue = Queue::bounded(1);
+    queue.put(0).await?;
+    let full = queue.clone();
+    cases.push(case("Queue::put", async move { full.put(1).await }, move || {
+        let _ = queue.try_get();
     }));
     let (task, end) = task_to_end();
     cases.push(case("join", async move { task.join().await }, end));
