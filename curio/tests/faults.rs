@@ -653,20 +653,25 @@ async fn cases() -> Result<Vec<Case>> {
         flag.1.notify_one();
     }));
     let queue = Queue::new();
-    let (get, next, join) = (queue.clone(), queue.clone(), queue.clone());
-    let put = move || queue.try_put(()).unwrap_or(());
-    cases.push(case("Queue::get", async move { get.get().await }, put.clone()));
-    cases.push(case(
-        "Queue::next",
-        async move { next.stream().next().await.unwrap_or(Ok(())) },
-        put.clone(),
-    ));
-    put();
-    assert!(join.try_get()?.is_some());
-    let done = join.clone();
-    cases.push(case("Queue::join", async move { join.join().await }, move || {
-        done.task_done()
+    let put = queue.clone();
+    cases.push(case("Queue::get", async move { queue.get().await }, move || {
+        put.try_put(()).unwrap_or(());
     }));
+    let queue = Queue::new();
+    let put = queue.clone();
+    cases.push(case(
+        "stream",
+        async move { queue.stream().next().await.unwrap_or(Ok(())) },
+        move || put.try_put(()).unwrap_or(()),
+    ));
+    let queue = Queue::new();
+    queue.put(()).await?;
+    let done = queue.clone();
+    cases.push(case(
+        "Queue::join",
+        async move { queue.join().await },
+        move || done.task_done(),
+    ));
     let queue = Queue::bounded(1);
     queue.put(0).await?;
     let full = queue.clone();
