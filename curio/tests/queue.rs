@@ -643,6 +643,24 @@ fn a_queue_that_is_closed_while_a_task_is_chosen() {
     });
 }
 
+#[test]
+fn a_closed_queue_keeps_no_promises() {
+    virtually(async |_| {
+        let queue = Queue::new();
+        let kid = spawn({
+            let queue = queue.clone();
+            async move { queue.next().await.transpose() }
+        });
+        settle().await?;
+        queue.put("item").await?;
+        assert_eq!(queue.try_get()?, None);
+        queue.close();
+        assert_eq!(queue.try_get()?, Some("item"));
+        assert_eq!(kid.join().await?, None);
+        Ok(())
+    });
+}
+
 // ---- join and task_done
 
 #[test]
@@ -777,49 +795,66 @@ fn comparisons_may_use_the_queue() {
         .unwrap();
 }
 
-#[derive(PartialEq, Eq, PartialOrd)]
-struct Bomb(u32);
+/// Panics at the comparison at which the fuse has burnt down.
+#[derive(PartialEq, Eq)]
+struct Bomb(u32, Rc<Cell<u32>>);
 
 impl Ord for Bomb {
     fn cmp(&self, other: &Bomb) -> Ordering {
-        assert!(self.0 != 13 && other.0 != 13, "thirteen");
+        let left = self.1.get();
+        self.1.set(left.saturating_sub(1));
+        assert!(left != 1, "boom");
         self.0.cmp(&other.0)
+    }
+}
+impl PartialOrd for Bomb {
+    fn partial_cmp(&self, other: &Bomb) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 
 #[test]
 fn a_comparison_that_panics_leaves_a_queue_that_works() {
-    let kernel = virtual_kernel(None);
-    kernel
-        .run(async {
-            let queue = PriorityQueue::bounded(3);
-            for n in [7, 13, 5] {
-                queue.put(Bomb(n)).await?;
-            }
-            let putters: Vec<_> = (0..3)
-                .map(|n| {
-                    let queue = queue.clone();
-                    spawn(async move { queue.put(Bomb(n)).await })
-                })
-                .collect();
-            settle().await?;
-            for _ in 0..20 {
-                let _ = catch_unwind(AssertUnwindSafe(|| queue.try_get()));
+    let mut lost = 0;
+    for fuse_length in 1.. {
+        let kernel = virtual_kernel(None);
+        let fuse = Rc::new(Cell::new(0));
+        let queue = PriorityQueue::bounded(6);
+        let exploded = kernel
+            .run(async {
+                for n in [3, 5, 2, 6, 1, 4] {
+                    queue.put(Bomb(n, fuse.clone())).await?;
+                }
+                queue.get().await?;
+                queue.put(Bomb(0, fuse.clone())).await?;
+                let putters: Vec<_> = (7..9)
+                    .map(|n| {
+                        let (queue, fuse) = (queue.clone(), fuse.clone());
+                        spawn(async move { queue.put(Bomb(n, fuse)).await })
+                    })
+                    .collect();
                 settle().await?;
-                assert!(queue.len() <= 3);
-            }
-            for putter in putters {
-                putter.join().timeout(SEC).await?;
-            }
-            // Whatever was lost with a panic, what is counted is there and what is there is counted.
-            let left = queue.len();
-            assert!(left <= 3);
-            assert!(queue.is_full() || queue.try_put(Bomb(1)).is_ok());
-            Ok(())
-        })
-        .unwrap();
-    kernel.run_all().unwrap();
-    assert_empty(&kernel);
+                fuse.set(fuse_length);
+                let exploded = catch_unwind(AssertUnwindSafe(|| queue.try_get())).is_err();
+                fuse.set(0);
+                // If an item went down with it, there was room for another, and who waited has heard of it.
+                settle().await?;
+                assert_eq!(queue.len(), 6);
+                lost += u32::from(exploded && putters[0].terminated());
+                // What is counted is there.
+                queue.close();
+                let left = queue.stream().try_collect::<Vec<_>>().await?;
+                assert_eq!((left.len(), queue.len()), (6, 0));
+                Ok(exploded)
+            })
+            .unwrap();
+        kernel.run_all().unwrap();
+        assert_empty(&kernel);
+        if !exploded {
+            assert!(fuse_length > 3 && lost > 0);
+            break;
+        }
+    }
 }
 
 #[test]

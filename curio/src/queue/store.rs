@@ -131,9 +131,8 @@ impl<T> Drop for Borrowed<'_, T> {
     fn drop(&mut self) {
         let Some(heap) = self.heap.take() else { return };
         // Counted afresh: if the comparison has panicked, an item may have gone down with it.
-        self.store
-            .len
-            .set(heap.entries.len() + self.store.arrived.borrow().len());
+        let len = heap.entries.len() + self.store.arrived.borrow().len();
+        self.store.len.set(len);
         self.sorted.heap.set(Some(heap));
     }
 }
