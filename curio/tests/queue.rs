@@ -621,7 +621,7 @@ fn a_queue_that_is_closed_while_a_task_is_chosen() {
         let kids: Vec<_> = (0..2)
             .map(|_| {
                 let queue = queue.clone();
-                spawn(async move { Ok(queue.next().await.transpose()?) })
+                spawn(async move { queue.next().await.transpose() })
             })
             .collect();
         let putter = spawn({
@@ -850,6 +850,7 @@ fn a_comparison_that_panics_leaves_a_queue_that_works() {
             .unwrap();
         kernel.run_all().unwrap();
         assert_empty(&kernel);
+        assert_eq!(Rc::strong_count(&fuse), 1, "and nothing else is");
         if !exploded {
             assert!(fuse_length > 3 && lost > 0);
             break;
@@ -1039,7 +1040,8 @@ fn a_getter_that_moves_to_another_task_loses_nothing() {
     virtually(async |_| {
         let queue = Rc::new(Queue::new());
         for chosen_before in [true, false] {
-            let get: Rc<RefCell<Option<Pin<Box<dyn Future<Output = Result<u32>>>>>>> = Rc::default();
+            type Operation = Pin<Box<dyn Future<Output = Result<u32>>>>;
+            let get: Rc<RefCell<Option<Operation>>> = Rc::default();
             let queue = queue.clone();
             *get.borrow_mut() = Some(Box::pin({
                 let queue = queue.clone();
