@@ -2,7 +2,7 @@
 //!
 //! [`Queue`] gives first what was put first, [`LifoQueue`] what was put last, [`PriorityQueue`] the smallest. They are one
 //! thing: a store of items (`store`), with a line of tasks at either end (`line`): getters who wait for an item, and
-//! putters who wait for room. A queue is a cheap handle; clone it to share it.
+//! putters who wait for room; `shared` is where they meet. A queue is a cheap handle; clone it to share it.
 //!
 //! An operation that can complete completes at once. The others stand in line, and are *chosen* one by one, in the order
 //! in which they came, as soon as there is an item or room for them. To be chosen is a promise: one item, or one place, is
@@ -30,31 +30,24 @@
 mod kinds;
 mod line;
 mod operations;
+mod shared;
 mod store;
 #[cfg(feature = "stream")]
 mod stream;
 
-use std::cell::Cell;
 use std::fmt;
 use std::panic::Location;
 use std::rc::Rc;
-use std::task::{Context as TaskContext, Poll, ready};
 
-use crate::context::{self, Context};
 use crate::error::{Error, Result};
-use crate::traps::{self, Label, WaitList, Waiting};
 
-use line::Line;
-use store::{Order, Store};
+use shared::Shared;
+use store::Order;
 
 pub use kinds::{LifoQueue, PriorityQueue};
 pub use operations::{Get, Join, Next, Put};
 #[cfg(feature = "stream")]
 pub use stream::Items;
-
-const QUEUE_GET: Label = Label::new(&"QUEUE_GET");
-const QUEUE_PUT: Label = Label::new(&"QUEUE_PUT");
-const QUEUE_JOIN: Label = Label::new(&"QUEUE_JOIN");
 
 /// A queue between tasks: what was put first is got first (Python Curio: `Queue`).
 ///
@@ -93,21 +86,6 @@ pub struct Queue<T> {
     shared: Rc<Shared<T>>,
 }
 
-/// What all handles of a queue share.
-struct Shared<T> {
-    store: Store<T>,
-    /// `usize::MAX` if there are no bounds.
-    capacity: usize,
-    /// How many items there may be: the capacity, and 0 once the queue is closed.
-    limit: Cell<usize>,
-    closed: Cell<bool>,
-    /// How many `task_done` are missing.
-    unfinished: Cell<usize>,
-    getters: Line,
-    putters: Line,
-    joiners: WaitList,
-}
-
 impl<T> Queue<T> {
     /// A queue that takes any number of items: `put` never waits (Python Curio: `Queue()`).
     ///
@@ -139,16 +117,7 @@ impl<T> Queue<T> {
 
     fn with(order: Order<T>, capacity: usize) -> Queue<T> {
         Queue {
-            shared: Rc::new(Shared {
-                store: Store::new(order),
-                capacity,
-                limit: Cell::new(capacity),
-                closed: Cell::new(false),
-                unfinished: Cell::new(0),
-                getters: Line::default(),
-                putters: Line::default(),
-                joiners: WaitList::new(),
-            }),
+            shared: Rc::new(Shared::new(order, capacity)),
         }
     }
 
@@ -471,187 +440,6 @@ fn checked(capacity: usize) -> usize {
     capacity
 }
 
-/// Whether the task may go on without a pause, be it after an operation that completes at once.
-#[inline]
-fn may_go_on() -> bool {
-    context::with(|context| context.is_none_or(Context::spend))
-}
-
-impl<T> Shared<T> {
-    /// Whether an item is there for somebody who was not chosen.
-    #[inline]
-    fn has_item(&self) -> bool {
-        self.store.len() > self.getters.chosen()
-    }
-
-    /// Whether a place is there for somebody who was not chosen.
-    #[inline]
-    fn has_room(&self) -> bool {
-        self.store.len() + self.putters.chosen() < self.limit.get()
-    }
-
-    #[inline]
-    fn push(&self, item: T) {
-        self.unfinished.set(self.unfinished.get() + 1);
-        self.store.push(item);
-        if self.getters.may_wait() {
-            self.settle();
-        }
-    }
-
-    #[inline]
-    fn take(&self) -> Option<T> {
-        if !self.store.is_first_in() {
-            return self.take_in_order();
-        }
-        let item = self.store.pop_first()?;
-        if self.putters.may_wait() {
-            self.settle();
-        }
-        Some(item)
-    }
-
-    /// Comparing is user code, which may have put items meanwhile, and may panic: in any case, all is settled afterwards.
-    #[inline(never)]
-    fn take_in_order(&self) -> Option<T> {
-        struct Settled<'a, T>(&'a Shared<T>);
-        impl<T> Drop for Settled<'_, T> {
-            fn drop(&mut self) {
-                self.0.settle();
-            }
-        }
-        let _settled = Settled(self);
-        self.store.pop()
-    }
-
-    /// Chooses who is due (Q2). It may run wakers, hence anything (Q5).
-    #[inline(never)]
-    fn settle(&self) {
-        while self.getters.may_wait() && self.has_item() {
-            self.getters.choose();
-        }
-        while self.putters.may_wait() && self.has_room() {
-            self.putters.choose();
-        }
-    }
-
-    /// How one gets an item: the poll of `Get`, and of all that is made of it.
-    #[inline(always)]
-    fn poll_get(
-        &self,
-        waiting: &mut Waiting,
-        cx: &mut TaskContext<'_>,
-        place: &'static Location<'static>,
-    ) -> Poll<Result<T>> {
-        // Nearly always. This part is compiled into the code of the task, the other is kept out of it.
-        if !waiting.is_waiting()
-            && self.has_item()
-            && may_go_on()
-            && let Some(item) = self.take()
-        {
-            return Poll::Ready(Ok(item));
-        }
-        self.poll_get_slowly(waiting, cx, place)
-    }
-
-    #[inline(never)]
-    fn poll_get_slowly(
-        &self,
-        waiting: &mut Waiting,
-        cx: &mut TaskContext<'_>,
-        place: &'static Location<'static>,
-    ) -> Poll<Result<T>> {
-        self.getters.forget_the_gone();
-        let waited = waiting.is_waiting();
-        if (waited && self.getters.was_chosen(waiting)) || self.has_item() {
-            if !waited {
-                ready!(traps::poll_budget(cx));
-            }
-            if let Some(item) = self.take() {
-                waiting.complete();
-                return Poll::Ready(Ok(item));
-            }
-        }
-        if self.closed.get() {
-            if !waited {
-                ready!(traps::poll_budget(cx));
-            }
-            waiting.complete();
-            return Poll::Ready(Err(Error::Closed));
-        }
-        match self.getters.wait(waiting, cx, QUEUE_GET, place) {
-            Ok(()) => Poll::Pending,
-            Err(error) => Poll::Ready(Err(error)),
-        }
-    }
-
-    /// The same for `Put`. The item is taken if there is room.
-    #[inline(always)]
-    fn poll_put(
-        &self,
-        item: &mut Option<T>,
-        waiting: &mut Waiting,
-        cx: &mut TaskContext<'_>,
-        place: &'static Location<'static>,
-    ) -> Poll<Result<()>> {
-        if !waiting.is_waiting()
-            && let Some(taken) = item.take()
-        {
-            if self.has_room() && may_go_on() {
-                self.push(taken);
-                return Poll::Ready(Ok(()));
-            }
-            *item = Some(taken);
-        }
-        self.poll_put_slowly(item, waiting, cx, place)
-    }
-
-    #[inline(never)]
-    fn poll_put_slowly(
-        &self,
-        item: &mut Option<T>,
-        waiting: &mut Waiting,
-        cx: &mut TaskContext<'_>,
-        place: &'static Location<'static>,
-    ) -> Poll<Result<()>> {
-        self.putters.forget_the_gone();
-        let waited = waiting.is_waiting();
-        let chosen = waited && self.putters.was_chosen(waiting);
-        let closed = self.closed.get();
-        if chosen || closed || self.has_room() {
-            if !waited {
-                ready!(traps::poll_budget(cx));
-            }
-            waiting.complete();
-            if closed {
-                return Poll::Ready(Err(Error::Closed));
-            }
-            self.push(item.take().expect("a Put was polled after it had completed"));
-            return Poll::Ready(Ok(()));
-        }
-        match self.putters.wait(waiting, cx, QUEUE_PUT, place) {
-            Ok(()) => Poll::Pending,
-            Err(error) => Poll::Ready(Err(error)),
-        }
-    }
-
-    /// A getter goes; if it was chosen, somebody else is now (Q3).
-    #[cold]
-    fn leave_getters(&self, waiting: &mut Waiting) {
-        if self.getters.leave(waiting) {
-            self.settle();
-        }
-    }
-
-    /// The same for a putter.
-    #[cold]
-    fn leave_putters(&self, waiting: &mut Waiting) {
-        if self.putters.leave(waiting) {
-            self.settle();
-        }
-    }
-}
-
 impl<T> Clone for Queue<T> {
     fn clone(&self) -> Queue<T> {
         Queue {
@@ -669,16 +457,6 @@ impl<T> Default for Queue<T> {
 impl<T> fmt::Debug for Queue<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.shared.describe("Queue", f)
-    }
-}
-
-impl<T> Shared<T> {
-    fn describe(&self, name: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct(name)
-            .field("len", &self.store.len())
-            .field("closed", &self.closed.get())
-            .field("unfinished", &self.unfinished.get())
-            .finish_non_exhaustive()
     }
 }
 

@@ -6,7 +6,7 @@ use std::panic::Location;
 use std::pin::Pin;
 use std::task::{Context as TaskContext, Poll, ready};
 
-use super::{QUEUE_JOIN, Shared};
+use super::shared::{QUEUE_JOIN, Shared};
 use crate::error::{Error, Result};
 use crate::traps::{self, Waiting};
 
