@@ -88,6 +88,7 @@ mod error;
 mod interrupt;
 mod kernel;
 mod key;
+mod line;
 mod name;
 pub mod net;
 mod outcome;

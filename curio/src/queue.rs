@@ -13,8 +13,8 @@
 //!
 //! | | in the store | chosen, not run yet | so, for a newcomer |
 //! |---|---|---|---|
-//! | getters | `len` items | `getters.chosen` of them are promised | waits unless `len > chosen` |
-//! | putters | `capacity - len` places | `putters.chosen` of them are promised | waits unless `len + chosen < capacity` |
+//! | getters | `len` items | `getters.granted` of them are promised | waits unless `len > chosen` |
+//! | putters | `capacity - len` places | `putters.granted` of them are promised | waits unless `len + chosen < capacity` |
 //!
 //! Q1. An item is in the store, in the `Put` that has not completed, or in the hands of who got it; and nowhere else.
 //!     So an operation that was interrupted or dropped has had no effect.
@@ -28,7 +28,6 @@
 //!     order and may be used again from there.
 
 mod kinds;
-mod line;
 mod operations;
 mod shared;
 mod store;
@@ -200,7 +199,7 @@ impl<T> Queue<T> {
     /// assert!(queue.try_get().is_err());
     /// ```
     pub fn try_get(&self) -> Result<Option<T>> {
-        self.shared.getters.forget_the_gone();
+        self.shared.getters.reclaim();
         if self.shared.has_item() {
             Ok(self.shared.take())
         } else if self.is_closed() {
@@ -255,7 +254,7 @@ impl<T> Queue<T> {
     /// assert!(matches!(queue.try_put(3), Err(TryPutError::Closed(3))));
     /// ```
     pub fn try_put(&self, item: T) -> Result<(), TryPutError<T>> {
-        self.shared.putters.forget_the_gone();
+        self.shared.putters.reclaim();
         if self.is_closed() {
             Err(TryPutError::Closed(item))
         } else if self.shared.has_room() {
@@ -460,7 +459,8 @@ impl<T> fmt::Debug for Queue<T> {
     }
 }
 
-/// Why [`Queue::try_put`] did not put the item, which it gives back.
+/// Why [`Queue::try_put`] or [`UniversalQueue::try_put`](crate::UniversalQueue::try_put) did not put the item, which it gives
+/// back.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum TryPutError<T> {
     /// There is no room.

@@ -517,6 +517,6 @@ mod tests {
         wake(key);
         let mut woken = Vec::new();
         remote.drain(&mut woken);
-        assert_eq!(woken, []);
+        assert!(woken.is_empty());
     }
 }

@@ -42,6 +42,7 @@ mod operation;
 mod queue;
 mod result;
 
+pub use crate::queue::TryPutError;
 pub use event::{EventWait, UniversalEvent};
-pub use queue::{Get, Join, Next, Put, TryPutError, UniversalQueue};
+pub use queue::{Get, Join, Next, Put, UniversalQueue};
 pub use result::{ResultWait, UniversalResult};

@@ -5,10 +5,10 @@ use std::fmt;
 use std::panic::Location;
 use std::task::{Context as TaskContext, Poll, ready};
 
-use super::line::Line;
 use super::store::{Order, Store};
 use crate::context::{self, Context};
 use crate::error::{Error, Result};
+use crate::line::Line;
 use crate::traps::{self, Label, WaitList, Waiting};
 
 /// What all handles of a queue share.
@@ -53,20 +53,20 @@ impl<T> Shared<T> {
     /// Whether an item is there for somebody who was not chosen.
     #[inline]
     pub(super) fn has_item(&self) -> bool {
-        self.store.len() > self.getters.chosen()
+        self.store.len() > self.getters.granted()
     }
 
     /// Whether a place is there for somebody who was not chosen.
     #[inline]
     pub(super) fn has_room(&self) -> bool {
-        self.store.len() + self.putters.chosen() < self.limit.get()
+        self.store.len() + self.putters.granted() < self.limit.get()
     }
 
     #[inline]
     pub(super) fn push(&self, item: T) {
         self.unfinished.set(self.unfinished.get() + 1);
         self.store.push(item);
-        if self.getters.may_wait() {
+        if self.getters.is_wanted() {
             self.settle();
         }
     }
@@ -77,7 +77,7 @@ impl<T> Shared<T> {
             return self.take_in_order();
         }
         let item = self.store.pop_first()?;
-        if self.putters.may_wait() {
+        if self.putters.is_wanted() {
             self.settle();
         }
         Some(item)
@@ -99,11 +99,11 @@ impl<T> Shared<T> {
     /// Chooses who is due (Q2). It may run wakers, hence anything (Q5).
     #[inline(never)]
     fn settle(&self) {
-        while self.getters.may_wait() && self.has_item() {
-            self.getters.choose();
+        while self.getters.is_wanted() && self.has_item() {
+            self.getters.hand_over();
         }
-        while self.putters.may_wait() && self.has_room() {
-            self.putters.choose();
+        while self.putters.is_wanted() && self.has_room() {
+            self.putters.hand_over();
         }
     }
 
@@ -133,9 +133,9 @@ impl<T> Shared<T> {
         cx: &mut TaskContext<'_>,
         place: &'static Location<'static>,
     ) -> Poll<Result<T>> {
-        self.getters.forget_the_gone();
+        self.getters.reclaim();
         let waited = waiting.is_waiting();
-        if (waited && self.getters.was_chosen(waiting)) || self.has_item() {
+        if self.getters.receive(waiting) || self.has_item() {
             if !waited {
                 ready!(traps::poll_budget(cx));
             }
@@ -186,9 +186,9 @@ impl<T> Shared<T> {
         cx: &mut TaskContext<'_>,
         place: &'static Location<'static>,
     ) -> Poll<Result<()>> {
-        self.putters.forget_the_gone();
+        self.putters.reclaim();
         let waited = waiting.is_waiting();
-        let chosen = waited && self.putters.was_chosen(waiting);
+        let chosen = self.putters.receive(waiting);
         let closed = self.closed.get();
         if chosen || closed || self.has_room() {
             if !waited {

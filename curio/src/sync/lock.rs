@@ -19,8 +19,8 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context as TaskContext, Poll, ready};
 
-use super::line::Line;
 use crate::error::Result;
+use crate::line::Line;
 use crate::traps::{self, Label, Waiting};
 
 pub(super) const LOCK_ACQUIRE: Label = Label::new(&"LOCK_ACQUIRE");

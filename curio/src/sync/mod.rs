@@ -37,7 +37,6 @@
 
 mod condition;
 mod event;
-mod line;
 mod lock;
 mod promise;
 mod rlock;

@@ -19,11 +19,11 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context as TaskContext, Poll, ready};
 
-use super::line::Line;
 use super::lock::LOCK_ACQUIRE;
 use crate::context;
 use crate::error::Result;
 use crate::key::Key;
+use crate::line::Line;
 use crate::traps::{self, Waiting};
 
 /// A lock that its owner may take again (Python Curio: `RLock`).

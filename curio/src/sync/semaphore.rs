@@ -15,8 +15,8 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context as TaskContext, Poll, ready};
 
-use super::line::Line;
 use crate::error::{Error, Result};
+use crate::line::Line;
 use crate::traps::{self, Label, Waiting};
 
 const SEMA_ACQUIRE: Label = Label::new(&"SEMA_ACQUIRE");

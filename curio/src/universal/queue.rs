@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use super::descriptor::Descriptor;
 use crate::error::{Error, Result};
+use crate::queue::TryPutError;
 use crate::remote::{Line, Shared, Wakes};
 
 mod operations;
@@ -541,47 +542,3 @@ impl<T> fmt::Debug for UniversalQueue<T> {
             .finish_non_exhaustive()
     }
 }
-
-/// Why [`UniversalQueue::try_put`] did not put the item, which it gives back.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum TryPutError<T> {
-    /// There is no room.
-    Full(T),
-    /// The queue was closed.
-    Closed(T),
-}
-
-impl<T> TryPutError<T> {
-    /// The item.
-    ///
-    /// ```
-    /// let queue = curio::UniversalQueue::new();
-    /// queue.close();
-    /// assert_eq!(queue.try_put("item").unwrap_err().into_item(), "item");
-    /// ```
-    pub fn into_item(self) -> T {
-        match self {
-            TryPutError::Full(item) | TryPutError::Closed(item) => item,
-        }
-    }
-}
-
-impl<T> fmt::Debug for TryPutError<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            TryPutError::Full(_) => "Full(..)",
-            TryPutError::Closed(_) => "Closed(..)",
-        })
-    }
-}
-
-impl<T> fmt::Display for TryPutError<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            TryPutError::Full(_) => "the queue is full",
-            TryPutError::Closed(_) => "the queue is closed",
-        })
-    }
-}
-
-impl<T> std::error::Error for TryPutError<T> {}

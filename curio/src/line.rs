@@ -1,4 +1,4 @@
-//! A line of operations that wait for something to be handed to them: a lock, or permits.
+//! A line of operations that wait for something to be handed to them: a lock, a permit, an item of a queue or a place in it.
 //!
 //! Whoever gives the thing back *hands* it to the operation that has waited longest. From that moment on it belongs to
 //! that operation, although its task has yet to run: nobody can take it in between, and so nobody who waits is overtaken.
@@ -17,6 +17,7 @@
 //!     So only an operation that is dropped, or polled where its kernel does not run, has anything to pass on.
 //! N3. A kernel that is gone has taken its nodes along. What had been granted there is nobody's, and whoever looks next
 //!     reclaims it, before anybody waits in another kernel.
+//! N4. A line that was dissolved keeps no grants: those who were chosen look for themselves, like all others.
 
 use std::cell::Cell;
 use std::panic::Location;
@@ -26,7 +27,7 @@ use crate::error::Result;
 use crate::traps::{Label, WaitList, Waiting};
 
 #[derive(Default)]
-pub(super) struct Line {
+pub(crate) struct Line {
     list: WaitList,
     /// Whether somebody may wait. A hint that spares those who give back what nobody wants the look into the kernel.
     wanted: Cell<bool>,
@@ -37,7 +38,7 @@ pub(super) struct Line {
 impl Line {
     /// The operation waits at the end of the line, or goes on waiting where it is.
     #[inline]
-    pub(super) fn wait(
+    pub(crate) fn wait(
         &self,
         waiting: &mut Waiting,
         cx: &mut TaskContext<'_>,
@@ -48,9 +49,21 @@ impl Line {
         waiting.wait_on(&self.list, cx, label, place)
     }
 
+    /// False if nobody waits.
+    #[inline]
+    pub(crate) fn is_wanted(&self) -> bool {
+        self.wanted.get()
+    }
+
+    /// N1.
+    #[inline]
+    pub(crate) fn granted(&self) -> usize {
+        self.granted.get()
+    }
+
     /// Hands something to the operation that has waited longest. False if nobody waits.
     #[inline]
-    pub(super) fn hand_over(&self) -> bool {
+    pub(crate) fn hand_over(&self) -> bool {
         self.wanted.get() && self.choose()
     }
 
@@ -60,7 +73,7 @@ impl Line {
         self.granted.set(self.granted.get() + 1);
         let chosen = self.list.notify_one();
         if !chosen {
-            self.granted.set(self.granted.get() - 1);
+            self.settle();
             self.wanted.set(false);
         }
         chosen
@@ -68,40 +81,53 @@ impl Line {
 
     /// Whether the operation was handed something, which is its own now; then its wait is over.
     #[inline]
-    pub(super) fn receive(&self, waiting: &mut Waiting) -> bool {
+    pub(crate) fn receive(&self, waiting: &mut Waiting) -> bool {
         let received = waiting.is_waiting() && waiting.take_notification();
         if received {
-            self.granted.set(self.granted.get() - 1);
+            self.settle();
         }
         received
     }
 
     /// The same for an operation that may have to wait for something else now: its wait goes on.
-    pub(super) fn receive_and_go_on(&self, waiting: &Waiting) -> bool {
+    pub(crate) fn receive_and_go_on(&self, waiting: &Waiting) -> bool {
         let received = waiting.is_notified();
         if received {
-            self.granted.set(self.granted.get() - 1);
+            self.settle();
         }
         received
     }
 
     /// The operation is over without having received anything. True if it had been handed something: that is the
     /// caller's, to pass it on.
-    pub(super) fn leave(&self, waiting: &mut Waiting) -> bool {
+    pub(crate) fn leave(&self, waiting: &mut Waiting) -> bool {
         let granted = self.list.dismiss(waiting);
         if granted {
-            self.granted.set(self.granted.get() - 1);
+            self.settle();
         }
         granted
     }
 
     /// How many things had been handed to operations whose kernel is gone (N3): they are the caller's.
     #[inline]
-    pub(super) fn reclaim(&self) -> usize {
+    pub(crate) fn reclaim(&self) -> usize {
         if self.granted.get() > 0 && self.list.is_orphaned() {
             self.granted.take()
         } else {
             0
         }
+    }
+
+    /// Wakes all who wait (N4).
+    pub(crate) fn dissolve(&self) {
+        self.granted.set(0);
+        self.wanted.set(false);
+        self.list.notify_all();
+    }
+
+    /// One thing that was granted has been taken, or passed on. There may be none left to count (N4).
+    #[inline]
+    fn settle(&self) {
+        self.granted.set(self.granted.get().saturating_sub(1));
     }
 }
