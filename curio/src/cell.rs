@@ -46,8 +46,12 @@ const TAKEN: u64 = 4;
 const STATUS: u64 = 7;
 /// Somebody asked for the task's cancellation.
 const CANCELLED: u64 = 8;
+/// Somebody sees to the task's end and to its failure: the kernel need not report it.
+const WATCHED: u64 = 16;
+/// The result was given to a joiner, or a joiner waits for it.
+const JOINED: u64 = 32;
 /// The rest of the word counts how often the task was run.
-const CYCLE: u64 = 16;
+const CYCLE: u64 = 64;
 
 /// What the kernel and the handle read of a task without knowing its types, in one word.
 pub(crate) struct Header(Cell<u64>);
@@ -73,6 +77,29 @@ impl Header {
 
     pub(crate) fn set_cancelled(&self) {
         self.0.set(self.0.get() | CANCELLED);
+    }
+
+    /// Whether somebody sees to the task's end.
+    pub(crate) fn is_watched(&self) -> bool {
+        self.0.get() & WATCHED != 0
+    }
+
+    pub(crate) fn set_watched(&self, watched: bool) {
+        self.set_flag(WATCHED, watched);
+    }
+
+    /// Whether the result was given to a joiner, or a joiner waits for it.
+    pub(crate) fn is_joined(&self) -> bool {
+        self.0.get() & JOINED != 0
+    }
+
+    pub(crate) fn set_joined(&self, joined: bool) {
+        self.set_flag(JOINED, joined);
+    }
+
+    fn set_flag(&self, flag: u64, on: bool) {
+        let word = self.0.get() & !flag;
+        self.0.set(if on { word | flag } else { word });
     }
 
     /// How often the task was run.
@@ -121,11 +148,11 @@ pub(crate) trait Runnable {
 }
 
 /// A task as its handle sees it.
-pub(crate) trait Joinable<T> {
-    fn header(&self) -> &Header;
+pub(crate) trait Joinable<T>: Runnable {
     /// The result of a task that has ended, if it was not taken before. Errors may be taken again and again.
     fn take(&self) -> Option<Result<T, TaskError>>;
-    fn type_name(&self) -> &'static str;
+    /// The same without taking it: what `look` says of the value, or the error. `look` must not run user code (C1).
+    fn inspect(&self, look: fn(&T) -> bool) -> Option<Result<bool, TaskError>>;
 }
 
 impl<F: Future<Output: Outcome>> TaskCell<F> {
@@ -197,10 +224,6 @@ impl<F: Future<Output: Outcome>> Runnable for TaskCell<F> {
 }
 
 impl<F: Future<Output: Outcome>> Joinable<Value<F>> for TaskCell<F> {
-    fn header(&self) -> &Header {
-        &self.header
-    }
-
     fn take(&self) -> Option<Result<Value<F>, TaskError>> {
         if self.header.status() != DONE {
             return None;
@@ -217,8 +240,16 @@ impl<F: Future<Output: Outcome>> Joinable<Value<F>> for TaskCell<F> {
         }
     }
 
-    fn type_name(&self) -> &'static str {
-        std::any::type_name::<F>()
+    fn inspect(&self, look: fn(&Value<F>) -> bool) -> Option<Result<bool, TaskError>> {
+        if self.header.status() != DONE {
+            return None;
+        }
+        // SAFETY: as in `take`; `look` is ours and comes nowhere near the cell.
+        match unsafe { &*self.stage.get() } {
+            Stage::Result(Ok(value)) => Some(Ok(look(value))),
+            Stage::Result(Err(error)) => Some(Err(error.clone())),
+            Stage::Future(_) | Stage::Nothing => None,
+        }
     }
 }
 
@@ -234,6 +265,11 @@ impl MainCell {
             header: Header(Cell::new(IDLE)),
             type_name,
         })
+    }
+
+    /// The main task has ended, for those who hold references to it.
+    pub(crate) fn end(&self) {
+        self.header.set_status(DONE);
     }
 }
 

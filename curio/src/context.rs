@@ -23,7 +23,7 @@ use crate::readiness::Selector;
 use crate::remote::Remote;
 use crate::scopes::Kind;
 use crate::state::State;
-use crate::tables::Tables;
+use crate::tables::{Ended, Tables};
 use crate::waits::Label;
 
 /// Where a kernel takes the time from.
@@ -113,6 +113,25 @@ impl Context {
             wakers.into_iter().for_each(|waker| contain(|| waker.wake()));
         }
         result
+    }
+
+    /// What is left to do for a task that has ended and left the tables: whoever watches it is told.
+    #[inline]
+    pub(crate) fn dismiss(&self, task: Key, ended: Ended) {
+        if let Some(id) = ended.watched {
+            self.tell_watcher(task, id);
+        }
+    }
+
+    #[inline(never)]
+    fn tell_watcher(&self, task: Key, id: u64) {
+        let watcher = self.tables.borrow_mut().take_watcher(task.index());
+        // The last reference may go here, and values of the user's with it.
+        contain(|| {
+            if let Some(watcher) = watcher.and_then(|watcher| watcher.upgrade()) {
+                watcher.ended(id);
+            }
+        });
     }
 
     /// For handles, which may outlive the kernel.

@@ -20,6 +20,7 @@ use std::io;
 use std::panic::Location;
 use std::sync::Arc;
 
+use crate::contain::log;
 use crate::name::Name;
 
 /// The result of everything that can fail in this crate.
@@ -168,6 +169,8 @@ enum Cause {
     Error(Error),
     Panic(String),
     Dropped(&'static str),
+    /// The first failure in a group, and those that came after it.
+    First(TaskError, Vec<TaskError>),
 }
 
 impl TaskError {
@@ -216,6 +219,45 @@ impl TaskError {
         TaskError::new(id, name, spawned, Cause::Dropped(why), true)
     }
 
+    /// The same failure with others attached, which it was the first of.
+    pub(crate) fn with_others(self, others: Vec<TaskError>) -> TaskError {
+        if others.is_empty() {
+            return self;
+        }
+        let Failure { id, spawned, .. } = *self.0;
+        TaskError::new(
+            id,
+            self.0.name.clone(),
+            spawned,
+            Cause::First(self, others),
+            false,
+        )
+    }
+
+    /// Tells the user of a failure that nobody else hears of. Being cancelled is no failure, and an exit no news.
+    pub(crate) fn log(&self) {
+        if !self.cancelled() && self.exit_code().is_none() {
+            log(format_args!("{self:?}"));
+        }
+    }
+
+    /// What has happened to the task itself.
+    fn cause(&self) -> &Cause {
+        match &self.0.cause {
+            Cause::First(first, _) => first.cause(),
+            cause => cause,
+        }
+    }
+
+    /// The failures of other tasks in the same group that came after this one, in the order in which they came. For an
+    /// error that did not come out of a [`TaskGroup`](crate::TaskGroup) there are none.
+    pub fn others(&self) -> &[TaskError] {
+        match &self.0.cause {
+            Cause::First(_, others) => others,
+            _ => &[],
+        }
+    }
+
     /// Whether the task was cancelled (and not: failed on its own).
     pub fn cancelled(&self) -> bool {
         self.0.cancelled
@@ -223,7 +265,7 @@ impl TaskError {
 
     /// The panic's message, if the task panicked.
     pub fn panic_message(&self) -> Option<&str> {
-        match &self.0.cause {
+        match self.cause() {
             Cause::Panic(message) => Some(message),
             _ => None,
         }
@@ -246,7 +288,7 @@ impl TaskError {
 
     /// The code that the task asked the program to end with.
     pub(crate) fn exit_code(&self) -> Option<i32> {
-        match &self.0.cause {
+        match self.cause() {
             Cause::Error(Error::Exit(code)) => Some(*code),
             _ => None,
         }
@@ -272,12 +314,17 @@ impl fmt::Display for TaskError {
             Cause::Error(e) => write!(f, "task {id} ({name}) failed: {e}"),
             Cause::Panic(message) => write!(f, "task {id} ({name}) panicked: {message}"),
             Cause::Dropped(why) => write!(f, "task {id} ({name}) was dropped: {why}"),
+            Cause::First(first, others) => write!(f, "{first} (and {} more)", others.len()),
         }
     }
 }
 
 impl fmt::Debug for TaskError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Cause::First(first, others) = &self.0.cause {
+            write!(f, "{first:?}")?;
+            return others.iter().try_for_each(|other| write!(f, "; also: {other:?}"));
+        }
         write!(f, "{self}")?;
         if !self.0.cancelled {
             write!(f, " (spawned at {})", self.0.spawned)?;
@@ -288,7 +335,7 @@ impl fmt::Debug for TaskError {
 
 impl StdError for TaskError {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        match &self.0.cause {
+        match self.cause() {
             Cause::Error(e) => Some(e),
             _ => None,
         }

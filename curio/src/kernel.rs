@@ -354,7 +354,7 @@ impl Kernel {
             Err(error) => return Ok(Err(error)),
         };
         let context = &*self.context;
-        let cell: Rc<dyn Runnable> = MainCell::new(std::any::type_name::<F>());
+        let cell = MainCell::new(std::any::type_name::<F>());
         let (key, _) = context.with_tables(|tables| tables.add_task(cell.clone(), spawned, None, false));
         let mut future = pin!(Some(main));
         let mut output = None;
@@ -374,6 +374,7 @@ impl Kernel {
         let boundary = main.dropped.take();
         // Whatever has happened, the main future ends here, before the task leaves the tables.
         let dropped = catch_unwind(AssertUnwindSafe(|| future.set(None)));
+        cell.end();
         let (cancelled, removed) = context.with_tables(|tables| {
             let cancelled = tables.was_cancelled(key.index());
             (cancelled, tables.remove_task(key))
@@ -491,8 +492,8 @@ impl Kernel {
         if let Some(code) = error.exit_code() {
             let first = self.context.exit.take();
             self.context.exit.set(first.or(Some(code)));
-        } else if !error.cancelled() {
-            log(format_args!("{error:?}"));
+        } else if !cell.header().is_watched() {
+            error.log();
         }
         self.end(key, cell, error);
     }
@@ -503,7 +504,9 @@ impl Kernel {
             let slot = &tables.tasks[key.index() as usize];
             TaskError::panicked(slot.id(), tables.name(slot), slot.spawned, panic)
         });
-        log(format_args!("{error:?}"));
+        if !cell.header().is_watched() {
+            error.log();
+        }
         self.end(key, cell, error);
     }
 
@@ -518,7 +521,9 @@ impl Kernel {
     fn remove(&self, key: Key, cell: Rc<dyn Runnable>) {
         // What follows is no part of its run.
         self.context.task.set(None);
-        drop(self.context.with_tables(|tables| tables.remove_task(key)));
+        if let Some(ended) = self.context.with_tables(|tables| tables.remove_task(key)) {
+            self.context.dismiss(key, ended);
+        }
         // If the handle is gone, so is now the value: user code again.
         contain(|| drop(cell));
     }

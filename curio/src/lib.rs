@@ -85,6 +85,7 @@ mod cell;
 mod contain;
 mod context;
 mod error;
+mod handle;
 mod interrupt;
 mod kernel;
 mod key;
@@ -113,6 +114,7 @@ mod waker;
 pub use cancellation::{Interruptible, Shield, check_cancellation, disable_cancellation, interruptible};
 pub use context::Clock;
 pub use error::{Busy, Deadlock, Error, Other, Progress, Result, TaskError};
+pub use handle::{Cancel, TaskRef, Wait, current_task};
 pub use kernel::{Builder, Kernel, run, running};
 pub use outcome::{Outcome, Value};
 pub use queue::{LifoQueue, PriorityQueue, Queue};
@@ -123,7 +125,7 @@ pub use sync::{
     BoundedSemaphore, Condition, Event, Lock, LockGuard, Permit, Promise, PromiseError, RLock, RLockGuard,
     Semaphore,
 };
-pub use task::{Cancel, CancelWithin, Join, Task, TaskBuilder, Wait, spawn, spawn_daemon, task};
+pub use task::{CancelWithin, Join, Task, TaskBuilder, spawn, spawn_daemon, task};
 pub use time::{Sleep, YieldNow, clock, sleep, sleep_until, yield_now};
 pub use timeout::{IgnoreTimeout, Timeout, WithTimeout, ignore_after, ignore_at, timeout_after, timeout_at};
 pub use universal::{UniversalEvent, UniversalQueue, UniversalResult};

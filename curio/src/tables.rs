@@ -12,7 +12,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::fmt::Write;
 use std::panic::Location;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::task::Waker;
 
@@ -55,7 +55,15 @@ const DAEMON: u64 = 2;
 const NAMED: u64 = 4;
 /// Somebody who is not of this library has cloned the task's waker: it may be woken from anywhere.
 const ESCAPED: u64 = 8;
-const FLAG_BITS: u32 = 4;
+/// `watchers` has somebody who is told of its end.
+const WATCHED: u64 = 16;
+const FLAG_BITS: u32 = 5;
+
+/// Is told when a task has ended, outside of every borrow, and sees to its failure.
+pub(crate) trait Watcher {
+    /// The task with this id has ended and left the tables.
+    fn ended(&self, task: u64);
+}
 
 impl Slot {
     fn has(&self, flag: u64) -> bool {
@@ -70,10 +78,21 @@ impl Slot {
         self.has(QUEUED)
     }
 
+    pub(crate) fn is_daemon(&self) -> bool {
+        self.has(DAEMON)
+    }
+
     /// The waker of the task has left the library.
     pub(crate) fn escape(&mut self) {
         self.id_and_flags |= ESCAPED;
     }
+}
+
+/// What is left of a task that has left the tables.
+pub(crate) struct Ended {
+    pub(crate) cell: Rc<dyn Runnable>,
+    /// Its id, if somebody is to be told.
+    pub(crate) watched: Option<u64>,
 }
 
 pub(crate) struct Tables {
@@ -88,6 +107,8 @@ pub(crate) struct Tables {
     pub(crate) sources: Pool<Source>,
     /// Names given by the user; all others come from the type of the future.
     pub(crate) names: HashMap<u64, Arc<str>>,
+    /// Who is told of the end of a task, by its place. Weak, so that the kernel keeps nobody alive who has lost interest.
+    watchers: Vec<Option<Weak<dyn Watcher>>>,
     /// Counts deliveries, so that "before" and "after" can be told apart. Starts at 1: 0 means never.
     pub(crate) epoch: u64,
     /// Scopes whose delivery an operation owes that completed in the present run; see `interrupt`.
@@ -114,6 +135,7 @@ impl Tables {
             timers: Timers::default(),
             sources: Pool::new(kernel),
             names: HashMap::new(),
+            watchers: Vec::new(),
             epoch: 1,
             debts: Vec::new(),
             foreign_wakes: Vec::new(),
@@ -158,6 +180,23 @@ impl Tables {
         (Key::new(self.kernel, key::serial(id), index), id)
     }
 
+    /// From now on `watcher` is told of the task's end.
+    pub(crate) fn watch(&mut self, task: u32, watcher: Weak<dyn Watcher>) {
+        let slot = self.slot(task);
+        slot.id_and_flags |= WATCHED;
+        slot.cell.header().set_watched(true);
+        let place = task as usize;
+        if self.watchers.len() <= place {
+            self.watchers.resize_with(place + 1, || None);
+        }
+        self.watchers[place] = Some(watcher);
+    }
+
+    /// Who is to be told that the task that was at this place has ended.
+    pub(crate) fn take_watcher(&mut self, task: u32) -> Option<Weak<dyn Watcher>> {
+        self.watchers.get_mut(task as usize)?.take()
+    }
+
     /// The task at this place.
     pub(crate) fn slot(&mut self, task: u32) -> &mut Slot {
         &mut self.tasks[task as usize]
@@ -183,7 +222,7 @@ impl Tables {
 
     /// Takes an ended task, if it is still there, out of all tables and wakes those who wait for its end. The cell is the
     /// caller's to drop, outside of the borrow (I2).
-    pub(crate) fn remove_task(&mut self, key: Key) -> Option<Rc<dyn Runnable>> {
+    pub(crate) fn remove_task(&mut self, key: Key) -> Option<Ended> {
         let task = self.find_task(key)?;
         let &mut Slot { first_wait, root, .. } = self.slot(task);
         if first_wait != NONE || root != NONE {
@@ -198,7 +237,10 @@ impl Tables {
         if slot.first_joiner != NONE {
             self.notify_joiners(slot.first_joiner);
         }
-        Some(slot.cell)
+        Some(Ended {
+            watched: slot.has(WATCHED).then(|| slot.id()),
+            cell: slot.cell,
+        })
     }
 
     /// Takes care of an operation whose task has ended. It was leaked, or a combinator has taken it to another task: then it
@@ -595,11 +637,7 @@ impl Tables {
             self.name(slot),
             slot.spawned
         );
-        let mut waits = Vec::new();
-        self.collect(slot.first_wait, &mut waits);
-        if slot.root != NONE {
-            self.collect_below(slot.root, &mut waits);
-        }
+        let waits = self.waits_of(slot);
         if waits.is_empty() {
             text.push_str(if slot.has(QUEUED) {
                 ": READY"
@@ -611,6 +649,22 @@ impl Tables {
             let _ = write!(text, ": {} at {}", wait.label.as_str(), wait.place);
         }
         text
+    }
+
+    /// The operations in which a task waits, as what they wait for and where.
+    pub(crate) fn places(&self, task: u32) -> Vec<(Label, &'static Location<'static>)> {
+        let waits = self.waits_of(&self.tasks[task as usize]);
+        waits.iter().rev().map(|wait| (wait.label, wait.place)).collect()
+    }
+
+    /// The operations in which a task waits, newest first.
+    fn waits_of(&self, slot: &Slot) -> Vec<&Wait> {
+        let mut waits = Vec::new();
+        self.collect(slot.first_wait, &mut waits);
+        if slot.root != NONE {
+            self.collect_below(slot.root, &mut waits);
+        }
+        waits
     }
 
     fn collect<'a>(&'a self, first: u32, into: &mut Vec<&'a Wait>) {

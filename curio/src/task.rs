@@ -4,21 +4,21 @@ use std::fmt;
 use std::future::Future;
 use std::panic::Location;
 use std::pin::Pin;
-use std::rc::{Rc, Weak};
+use std::rc::Weak;
 use std::sync::Arc;
-use std::task::{Context as TaskContext, Poll, ready};
+use std::task::{Context as TaskContext, Poll};
 use std::time::Duration;
 
-use crate::cell::{Header, Joinable, TaskCell};
+use crate::cell::{Joinable, TaskCell};
 use crate::contain::contain;
 use crate::context::{self, Context};
 use crate::error::{Error, Result, TaskError};
+use crate::handle::{Cancel, End, Handle, TaskRef, Wait};
 use crate::key::Key;
-use crate::name::short_name;
 use crate::outcome::{Outcome, Value};
 use crate::state::State;
 use crate::timeout::{IgnoreTimeout, ignore_after};
-use crate::traps::{self, Waiting};
+use crate::waits::Label;
 
 /// Starts a task that runs beside this one (Python Curio: `spawn`).
 ///
@@ -173,7 +173,7 @@ impl<F> fmt::Debug for TaskBuilder<F> {
 }
 
 #[track_caller]
-fn here(context: Option<&Context>) -> &Context {
+pub(crate) fn here(context: Option<&Context>) -> &Context {
     context.expect("no kernel runs in this thread: spawn inside curio::run, or use Kernel::spawn")
 }
 
@@ -197,12 +197,14 @@ where
         (key, id)
     });
     Task {
-        cell,
-        context: context.weak(),
-        key,
-        id,
-        name,
-        daemon,
+        handle: Handle {
+            cell,
+            context: context.weak(),
+            key,
+            id,
+            name,
+            daemon,
+        },
     }
 }
 
@@ -210,12 +212,7 @@ where
 ///
 /// See [`spawn`].
 pub struct Task<T> {
-    cell: Rc<dyn Joinable<T>>,
-    context: Weak<Context>,
-    key: Key,
-    id: u64,
-    name: Option<Arc<str>>,
-    daemon: bool,
+    handle: Handle<dyn Joinable<T>>,
 }
 
 impl<T> Task<T> {
@@ -244,7 +241,8 @@ impl<T> Task<T> {
     pub fn join(&self) -> Join<'_, T> {
         Join {
             task: self,
-            end: self.end(),
+            end: self.handle.end(Location::caller()),
+            claimed: false,
         }
     }
 
@@ -269,7 +267,9 @@ impl<T> Task<T> {
     /// ```
     #[track_caller]
     pub fn wait(&self) -> Wait<'_> {
-        Wait { end: self.end() }
+        Wait {
+            end: self.handle.end(Location::caller()),
+        }
     }
 
     /// Cancels the task and waits until it has ended (Python Curio: `cancel`).
@@ -300,10 +300,7 @@ impl<T> Task<T> {
     /// ```
     #[track_caller]
     pub fn cancel(&self) -> Cancel<'_> {
-        Cancel {
-            end: self.end(),
-            requested: false,
-        }
+        self.handle.cancel(Location::caller())
     }
 
     /// Asks for the task's cancellation and goes on (Python Curio: `cancel(blocking=False)`). It never waits.
@@ -323,7 +320,7 @@ impl<T> Task<T> {
     /// .unwrap();
     /// ```
     pub fn cancel_nowait(&self) {
-        self.end().request_cancel();
+        self.handle.request_cancel();
     }
 
     /// Cancels the task; if it has not ended after this time, its future is dropped where it stands.
@@ -349,9 +346,10 @@ impl<T> Task<T> {
     /// .unwrap();
     /// ```
     #[track_caller]
-    pub fn cancel_within(&self, limit: Duration) -> CancelWithin<'_, T> {
+    pub fn cancel_within(&self, limit: Duration) -> CancelWithin<'_> {
         CancelWithin {
-            task: self,
+            context: &self.handle.context,
+            key: self.handle.key,
             cancel: ignore_after(limit, self.cancel()),
         }
     }
@@ -362,7 +360,7 @@ impl<T> Task<T> {
     /// curio::run(async { assert!(!curio::spawn(async {}).cancelled()) }).unwrap();
     /// ```
     pub fn cancelled(&self) -> bool {
-        self.cell.header().cancelled()
+        self.handle.header().cancelled()
     }
 
     /// Whether the task has ended.
@@ -371,7 +369,7 @@ impl<T> Task<T> {
     /// curio::run(async { assert!(!curio::spawn(async {}).terminated()) }).unwrap();
     /// ```
     pub fn terminated(&self) -> bool {
-        self.cell.header().terminated()
+        self.handle.header().terminated()
     }
 
     /// The task's number in its kernel. The main task of a program is 3, as in Python Curio.
@@ -380,7 +378,7 @@ impl<T> Task<T> {
     /// curio::run(async { assert_eq!(curio::spawn(async {}).id(), 4) }).unwrap();
     /// ```
     pub fn id(&self) -> u64 {
-        self.id
+        self.handle.id
     }
 
     /// The task's name: that of its function, or what [`TaskBuilder::name`] said.
@@ -390,10 +388,7 @@ impl<T> Task<T> {
     /// curio::run(async { assert_eq!(curio::spawn(kid()).name(), "kid") }).unwrap();
     /// ```
     pub fn name(&self) -> &str {
-        match &self.name {
-            Some(name) => name,
-            None => short_name(self.cell.type_name()),
-        }
+        self.handle.name()
     }
 
     /// What the task is doing.
@@ -402,13 +397,29 @@ impl<T> Task<T> {
     /// curio::run(async { assert_eq!(curio::spawn(async {}).state(), curio::State::Ready) }).unwrap();
     /// ```
     pub fn state(&self) -> State {
-        if self.terminated() {
-            return State::Terminated;
-        }
-        let Some(context) = self.context.upgrade() else {
-            return State::Terminated;
-        };
-        context.state(self.key)
+        self.handle.state()
+    }
+
+    /// The operations in which the task waits: what for, and at which line (Python Curio: `where`). None if it does not
+    /// wait, or for a future that is not the library's; several below `join!` and the like, oldest first.
+    ///
+    /// ```
+    /// use curio::{run, sleep, spawn, yield_now};
+    /// use std::time::Duration;
+    ///
+    /// run(async {
+    ///     let kid = spawn(async { sleep(Duration::from_secs(1000)).await });
+    ///     yield_now().await?;
+    ///     for (label, place) in kid.where_() {
+    ///         println!("{} at {place}", label.as_str()); // TIME_SLEEP at src/main.rs:5:29
+    ///     }
+    ///     assert_eq!(kid.where_().len(), 1);
+    ///     Ok(())
+    /// })
+    /// .unwrap();
+    /// ```
+    pub fn where_(&self) -> Vec<(Label, &'static Location<'static>)> {
+        self.handle.places()
     }
 
     /// How often the task was run.
@@ -422,7 +433,7 @@ impl<T> Task<T> {
     /// }).unwrap();
     /// ```
     pub fn cycles(&self) -> u64 {
-        self.cell.header().cycles()
+        self.handle.header().cycles()
     }
 
     /// Whether the task was spawned as a daemon.
@@ -431,7 +442,21 @@ impl<T> Task<T> {
     /// curio::run(async { assert!(curio::spawn_daemon(async {}).is_daemon()) }).unwrap();
     /// ```
     pub fn is_daemon(&self) -> bool {
-        self.daemon
+        self.handle.daemon
+    }
+
+    /// A reference to the task that can be cloned and kept beside others, of tasks with other values.
+    ///
+    /// ```
+    /// curio::run(async {
+    ///     let kid = curio::spawn(async { Ok(7) });
+    ///     let reference = kid.reference();
+    ///     assert_eq!(reference.id(), kid.id());
+    /// })
+    /// .unwrap();
+    /// ```
+    pub fn reference(&self) -> TaskRef {
+        self.handle.reference()
     }
 
     /// Lets the task go on by itself, as dropping the handle does, but says so.
@@ -441,15 +466,15 @@ impl<T> Task<T> {
     /// ```
     pub fn detach(self) {}
 
-    #[track_caller]
-    fn end(&self) -> End<'_> {
-        End {
-            header: self.cell.header(),
-            context: &self.context,
-            key: self.key,
-            waiting: Waiting::new(),
-            place: Location::caller(),
+    /// Another handle, for a group, which keeps its own.
+    pub(crate) fn share(&self) -> Task<T> {
+        Task {
+            handle: self.handle.clone(),
         }
+    }
+
+    pub(crate) fn handle(&self) -> &Handle<dyn Joinable<T>> {
+        &self.handle
     }
 }
 
@@ -461,53 +486,7 @@ impl<T> fmt::Debug for Task<T> {
 
 impl<T> fmt::Display for Task<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "Task(id={}, name='{}', state='{}')",
-            self.id,
-            self.name(),
-            self.state()
-        )
-    }
-}
-
-/// Waits for the end of a task: what all operations on tasks are made of.
-struct End<'a> {
-    header: &'a Header,
-    context: &'a Weak<Context>,
-    key: Key,
-    waiting: Waiting,
-    place: &'static Location<'static>,
-}
-
-impl End<'_> {
-    fn poll(&mut self, cx: &mut TaskContext<'_>) -> Poll<Result<()>> {
-        if self.header.terminated() {
-            if !self.waiting.is_waiting() {
-                ready!(traps::poll_budget(cx));
-            }
-            self.waiting.complete();
-            return Poll::Ready(Ok(()));
-        }
-        match self.waiting.wait_on_task(self.key, cx, self.place) {
-            Ok(()) => Poll::Pending,
-            Err(error) => Poll::Ready(Err(error)),
-        }
-    }
-
-    /// Whether this task may wait for that one.
-    fn check(&self) -> Result<()> {
-        context::with_task(|context, _| context.may_wait_for(self.key))
-    }
-
-    fn request_cancel(&self) {
-        if let Some(context) = self.context.upgrade() {
-            context.interrupting(|tables| {
-                if let Some(task) = tables.find_task(self.key) {
-                    tables.request_cancel(task);
-                }
-            });
-        }
+        write!(f, "{}", self.handle)
     }
 }
 
@@ -516,25 +495,15 @@ impl End<'_> {
 pub struct Join<'a, T> {
     task: &'a Task<T>,
     end: End<'a>,
-}
-
-/// The operation of [`Task::wait`].
-#[must_use = "it does nothing unless it is awaited"]
-pub struct Wait<'a> {
-    end: End<'a>,
-}
-
-/// The operation of [`Task::cancel`].
-#[must_use = "it does nothing unless it is awaited"]
-pub struct Cancel<'a> {
-    end: End<'a>,
-    requested: bool,
+    /// Whoever watches the task was told that its result is for this operation.
+    claimed: bool,
 }
 
 /// The operation of [`Task::cancel_within`].
 #[must_use = "it does nothing unless it is awaited"]
-pub struct CancelWithin<'a, T> {
-    task: &'a Task<T>,
+pub struct CancelWithin<'a> {
+    context: &'a Weak<Context>,
+    key: Key,
     cancel: IgnoreTimeout<Cancel<'a>>,
 }
 
@@ -542,40 +511,52 @@ impl<T> Future for Join<'_, T> {
     type Output = Result<T>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Result<T>> {
-        self.end.poll(cx).map(|ended| {
-            ended?;
-            match self.task.cell.take() {
-                Some(result) => result.map_err(Error::Task),
-                None => Err(Error::AlreadyJoined),
+        let ended = self.end.poll(cx);
+        let header = self.task.handle.header();
+        match ended {
+            Poll::Pending => {
+                if header.is_watched() && !self.claimed {
+                    header.set_joined(true);
+                    self.claimed = true;
+                }
+                Poll::Pending
             }
-        })
-    }
-}
-
-impl Future for Wait<'_> {
-    type Output = Result<()>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Result<()>> {
-        self.end.poll(cx)
-    }
-}
-
-impl Future for Cancel<'_> {
-    type Output = Result<()>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Result<()>> {
-        if !self.requested && !self.end.header.terminated() {
-            if let Err(error) = self.end.check() {
-                return Poll::Ready(Err(error));
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+            Poll::Ready(Ok(())) => {
+                header.set_joined(true);
+                self.claimed = false;
+                Poll::Ready(match self.task.handle.cell.take() {
+                    Some(result) => result.map_err(Error::Task),
+                    None => Err(Error::AlreadyJoined),
+                })
             }
-            self.requested = true;
-            self.end.request_cancel();
         }
-        self.end.poll(cx)
     }
 }
 
-impl<T> Future for CancelWithin<'_, T> {
+impl<T> Drop for Join<'_, T> {
+    #[inline]
+    fn drop(&mut self) {
+        if self.claimed {
+            self.disclaim();
+        }
+    }
+}
+
+impl<T> Join<'_, T> {
+    /// The operation goes without the result that was meant for it.
+    #[cold]
+    fn disclaim(&self) {
+        let Handle { cell, .. } = &self.task.handle;
+        cell.header().set_joined(false);
+        // If the task has ended, nobody else hears of its failure.
+        if let Some(Err(error)) = cell.inspect(|_| true) {
+            error.log();
+        }
+    }
+}
+
+impl Future for CancelWithin<'_> {
     type Output = Result<()>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Result<()>> {
@@ -583,12 +564,9 @@ impl<T> Future for CancelWithin<'_, T> {
             Poll::Pending => Poll::Pending,
             Poll::Ready(Ok(Some(()))) => Poll::Ready(Ok(())),
             Poll::Ready(Ok(None)) => {
-                if let Some(context) = self.task.context.upgrade() {
-                    drop_task(
-                        &context,
-                        self.task.key,
-                        "it did not end in time after its cancellation",
-                    );
+                if let Some(context) = self.context.upgrade() {
+                    let why = "it did not end in time after its cancellation";
+                    drop_task(&context, self.key, why);
                 }
                 Poll::Ready(Ok(()))
             }
@@ -603,25 +581,11 @@ impl<T> fmt::Debug for Join<'_, T> {
     }
 }
 
-impl fmt::Debug for Wait<'_> {
+impl fmt::Debug for CancelWithin<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Wait")
-            .field("waiting", &self.end.waiting)
+        f.debug_struct("CancelWithin")
+            .field("cancel", &self.cancel)
             .finish()
-    }
-}
-
-impl fmt::Debug for Cancel<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Cancel")
-            .field("requested", &self.requested)
-            .finish()
-    }
-}
-
-impl<T> fmt::Debug for CancelWithin<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CancelWithin").field("task", self.task).finish()
     }
 }
 
@@ -637,6 +601,8 @@ pub(crate) fn drop_task(context: &Context, key: Key, why: &'static str) {
     // The future goes while its nodes are still there, so that its operations can pass on what was granted to them. Its
     // drop is user code, after which the task is looked up again.
     contain(|| cell.fail(error));
-    drop(context.with_tables(|tables| tables.remove_task(key)));
+    if let Some(ended) = context.with_tables(|tables| tables.remove_task(key)) {
+        context.dismiss(key, ended);
+    }
     contain(|| drop(cell));
 }

@@ -1,0 +1,386 @@
+//! What is the same for all handles of a task, whether they know the type of its value or not.
+//!
+//! A [`Task<T>`](crate::Task) can be joined, and so there is one for each owner of the value; a [`TaskRef`] can do
+//! everything else and be cloned. Both are a [`Handle`], which differs only in what it knows of the cell. (Rejected: a
+//! `Task` that dereferences to a `TaskRef` inside it. It would hold the cell twice, and `task.clone()` would silently give
+//! something that cannot be joined.)
+//!
+//! H1. A handle keeps the cell alive and the kernel not: what it asks of the tables, it asks by key.
+
+use std::fmt;
+use std::future::Future;
+use std::panic::Location;
+use std::pin::Pin;
+use std::rc::{Rc, Weak};
+use std::sync::Arc;
+use std::task::{Context as TaskContext, Poll, ready};
+
+use crate::cell::{Header, Joinable, Runnable};
+use crate::context::{self, Context};
+use crate::error::Result;
+use crate::key::Key;
+use crate::name::{Name, short_name};
+use crate::state::State;
+use crate::traps::{self, Waiting};
+use crate::waits::Label;
+
+/// A task, from outside.
+pub(crate) struct Handle<C: ?Sized> {
+    pub(crate) cell: Rc<C>,
+    pub(crate) context: Weak<Context>,
+    pub(crate) key: Key,
+    pub(crate) id: u64,
+    pub(crate) name: Option<Arc<str>>,
+    pub(crate) daemon: bool,
+}
+
+impl<C: ?Sized> Handle<C> {
+    fn with_cell<D: ?Sized>(&self, cell: Rc<D>) -> Handle<D> {
+        Handle {
+            cell,
+            context: self.context.clone(),
+            key: self.key,
+            id: self.id,
+            name: self.name.clone(),
+            daemon: self.daemon,
+        }
+    }
+}
+
+impl<T> Handle<dyn Joinable<T>> {
+    pub(crate) fn reference(&self) -> TaskRef {
+        TaskRef {
+            handle: self.with_cell(self.cell.clone()),
+        }
+    }
+}
+
+impl<C: ?Sized> Clone for Handle<C> {
+    fn clone(&self) -> Handle<C> {
+        self.with_cell(self.cell.clone())
+    }
+}
+
+impl<C: Runnable + ?Sized> Handle<C> {
+    pub(crate) fn header(&self) -> &Header {
+        self.cell.header()
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        match &self.name {
+            Some(name) => name,
+            None => short_name(self.cell.type_name()),
+        }
+    }
+
+    pub(crate) fn state(&self) -> State {
+        match self.context.upgrade() {
+            Some(context) if !self.header().terminated() => context.state(self.key),
+            _ => State::Terminated,
+        }
+    }
+
+    pub(crate) fn places(&self) -> Vec<(Label, &'static Location<'static>)> {
+        let Some(context) = self.context.upgrade() else {
+            return Vec::new();
+        };
+        let tables = context.tables.borrow();
+        tables
+            .find_task(self.key)
+            .map_or(Vec::new(), |task| tables.places(task))
+    }
+
+    pub(crate) fn request_cancel(&self) {
+        self.end(Location::caller()).request_cancel();
+    }
+
+    pub(crate) fn end(&self, place: &'static Location<'static>) -> End<'_> {
+        End {
+            header: self.header(),
+            context: &self.context,
+            key: self.key,
+            waiting: Waiting::new(),
+            place,
+        }
+    }
+
+    pub(crate) fn cancel(&self, place: &'static Location<'static>) -> Cancel<'_> {
+        Cancel {
+            end: self.end(place),
+            requested: false,
+        }
+    }
+}
+
+impl<C: Runnable + ?Sized> fmt::Display for Handle<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (id, name, state) = (self.id, self.name(), self.state());
+        write!(f, "Task(id={id}, name='{name}', state='{state}')")
+    }
+}
+
+/// The task that is running (Python Curio: `current_task`). It never waits.
+///
+/// # Panics
+///
+/// Outside of a task: there is none to speak of.
+///
+/// ```
+/// use curio::{current_task, run, spawn};
+///
+/// run(async {
+///     let kid = spawn(async { Ok(current_task().id()) });
+///     assert_eq!(kid.join().await?, kid.id());
+///     Ok(())
+/// })
+/// .unwrap();
+/// ```
+#[track_caller]
+pub fn current_task() -> TaskRef {
+    context::with(|context| {
+        let running = context.and_then(|context| Some((context, context.task.get()?)));
+        let Some((context, key)) = running else {
+            panic!("no task is running here: call current_task inside a future that curio::run or curio::spawn was given");
+        };
+        let tables = context.tables.borrow();
+        let slot = &tables.tasks[key.index() as usize];
+        TaskRef {
+            handle: Handle {
+                cell: slot.cell.clone(),
+                context: context.weak(),
+                key,
+                id: slot.id(),
+                name: match tables.name(slot) {
+                    Name::Given(name) => Some(name),
+                    Name::OfType(_) => None,
+                },
+                daemon: slot.is_daemon(),
+            },
+        }
+    })
+}
+
+/// A reference to a task that does not know the type of its value: it cannot join, but be cloned and kept in lists.
+///
+/// Dropping it does nothing to the task. [`current_task`] and [`Task::reference`](crate::Task::reference) give one.
+///
+/// ```
+/// use curio::{TaskRef, current_task, run, sleep, spawn};
+/// use std::time::Duration;
+///
+/// run(async {
+///     let kids: Vec<TaskRef> = vec![
+///         spawn(async { Ok("a string") }).reference(),
+///         spawn(sleep(Duration::from_secs(1000))).reference(),
+///     ];
+///     for kid in &kids {
+///         kid.cancel().await?;
+///         assert!(kid.terminated());
+///     }
+///     current_task().cancel_nowait(); // a task may ask for its own end
+///     assert!(sleep(Duration::from_secs(1000)).await.is_err());
+///     Ok(())
+/// })
+/// .unwrap();
+/// ```
+#[derive(Clone)]
+pub struct TaskRef {
+    handle: Handle<dyn Runnable>,
+}
+
+impl TaskRef {
+    /// The task's number in its kernel; see [`Task::id`](crate::Task::id).
+    pub fn id(&self) -> u64 {
+        self.handle.id
+    }
+
+    /// The task's name; see [`Task::name`](crate::Task::name).
+    pub fn name(&self) -> &str {
+        self.handle.name()
+    }
+
+    /// What the task is doing; see [`Task::state`](crate::Task::state).
+    ///
+    /// ```
+    /// curio::run(async { assert_eq!(curio::current_task().state(), curio::State::Running) }).unwrap();
+    /// ```
+    pub fn state(&self) -> State {
+        self.handle.state()
+    }
+
+    /// The operations in which the task waits; see [`Task::where_`](crate::Task::where_).
+    pub fn where_(&self) -> Vec<(Label, &'static Location<'static>)> {
+        self.handle.places()
+    }
+
+    /// How often the task was run; see [`Task::cycles`](crate::Task::cycles).
+    pub fn cycles(&self) -> u64 {
+        self.handle.header().cycles()
+    }
+
+    /// Whether the task was spawned as a daemon.
+    pub fn is_daemon(&self) -> bool {
+        self.handle.daemon
+    }
+
+    /// Whether somebody has asked for the task's cancellation; see [`Task::cancelled`](crate::Task::cancelled).
+    pub fn cancelled(&self) -> bool {
+        self.handle.header().cancelled()
+    }
+
+    /// Whether the task has ended.
+    pub fn terminated(&self) -> bool {
+        self.handle.header().terminated()
+    }
+
+    /// Waits for the task to end; see [`Task::wait`](crate::Task::wait).
+    ///
+    /// *Waits* until the task has ended. *Interrupted* by cancellation and timeouts; that does not touch the task.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Task::wait`](crate::Task::wait).
+    ///
+    /// ```
+    /// curio::run(async {
+    ///     let kid = curio::spawn(async {}).reference();
+    ///     kid.wait().await
+    /// })
+    /// .unwrap();
+    /// ```
+    #[track_caller]
+    pub fn wait(&self) -> Wait<'_> {
+        Wait {
+            end: self.handle.end(Location::caller()),
+        }
+    }
+
+    /// Cancels the task and waits until it has ended; see [`Task::cancel`](crate::Task::cancel).
+    ///
+    /// *Waits* until the task has ended. *Interrupted* by cancellation and timeouts; the request stays in force.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Task::cancel`](crate::Task::cancel).
+    ///
+    /// ```
+    /// curio::run(async {
+    ///     let kid = curio::spawn(std::future::pending::<()>()).reference();
+    ///     kid.cancel().await
+    /// })
+    /// .unwrap();
+    /// ```
+    #[track_caller]
+    pub fn cancel(&self) -> Cancel<'_> {
+        self.handle.cancel(Location::caller())
+    }
+
+    /// Asks for the task's cancellation and goes on; see [`Task::cancel_nowait`](crate::Task::cancel_nowait).
+    pub fn cancel_nowait(&self) {
+        self.handle.request_cancel();
+    }
+}
+
+impl fmt::Debug for TaskRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.handle)
+    }
+}
+
+impl fmt::Display for TaskRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.handle)
+    }
+}
+
+/// Waits for the end of a task: what all operations on tasks are made of.
+pub(crate) struct End<'a> {
+    header: &'a Header,
+    pub(crate) context: &'a Weak<Context>,
+    pub(crate) key: Key,
+    waiting: Waiting,
+    place: &'static Location<'static>,
+}
+
+impl End<'_> {
+    pub(crate) fn poll(&mut self, cx: &mut TaskContext<'_>) -> Poll<Result<()>> {
+        if self.header.terminated() {
+            if !self.waiting.is_waiting() {
+                ready!(traps::poll_budget(cx));
+            }
+            self.waiting.complete();
+            return Poll::Ready(Ok(()));
+        }
+        match self.waiting.wait_on_task(self.key, cx, self.place) {
+            Ok(()) => Poll::Pending,
+            Err(error) => Poll::Ready(Err(error)),
+        }
+    }
+
+    /// Whether this task may wait for that one.
+    fn check(&self) -> Result<()> {
+        context::with_task(|context, _| context.may_wait_for(self.key))
+    }
+
+    fn request_cancel(&self) {
+        if let Some(context) = self.context.upgrade() {
+            context.interrupting(|tables| {
+                if let Some(task) = tables.find_task(self.key) {
+                    tables.request_cancel(task);
+                }
+            });
+        }
+    }
+}
+
+/// The operation of [`Task::wait`](crate::Task::wait) and [`TaskRef::wait`].
+#[must_use = "it does nothing unless it is awaited"]
+pub struct Wait<'a> {
+    pub(crate) end: End<'a>,
+}
+
+/// The operation of [`Task::cancel`](crate::Task::cancel) and [`TaskRef::cancel`].
+#[must_use = "it does nothing unless it is awaited"]
+pub struct Cancel<'a> {
+    end: End<'a>,
+    requested: bool,
+}
+
+impl Future for Wait<'_> {
+    type Output = Result<()>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Result<()>> {
+        self.end.poll(cx)
+    }
+}
+
+impl Future for Cancel<'_> {
+    type Output = Result<()>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Result<()>> {
+        if !self.requested && !self.end.header.terminated() {
+            if let Err(error) = self.end.check() {
+                return Poll::Ready(Err(error));
+            }
+            self.requested = true;
+            self.end.request_cancel();
+        }
+        self.end.poll(cx)
+    }
+}
+
+impl fmt::Debug for Wait<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Wait")
+            .field("waiting", &self.end.waiting)
+            .finish()
+    }
+}
+
+impl fmt::Debug for Cancel<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cancel")
+            .field("requested", &self.requested)
+            .finish()
+    }
+}
