@@ -137,26 +137,33 @@ impl<C: Runnable + ?Sized> fmt::Display for Handle<C> {
 /// ```
 #[track_caller]
 pub fn current_task() -> TaskRef {
-    context::with(|context| {
-        let running = context.and_then(|context| Some((context, context.task.get()?)));
-        let Some((context, key)) = running else {
-            panic!("no task is running here: call current_task inside a future that curio::run or curio::spawn was given");
-        };
-        let tables = context.tables.borrow();
-        let slot = &tables.tasks[key.index() as usize];
-        TaskRef {
-            handle: Handle {
-                cell: slot.cell.clone(),
-                context: context.weak(),
-                key,
-                id: slot.id(),
-                name: match tables.name(slot) {
-                    Name::Given(name) => Some(name),
-                    Name::OfType(_) => None,
-                },
-                daemon: slot.is_daemon(),
-            },
+    match running_task() {
+        Some(handle) => TaskRef { handle },
+        None => {
+            panic!(
+                "no task is running here: call current_task in a future that was given to curio::run or spawn"
+            )
         }
+    }
+}
+
+fn running_task() -> Option<Handle<dyn Runnable>> {
+    context::with(|context| {
+        let context = context?;
+        let key = context.task.get()?;
+        let tables = context.tables.borrow();
+        let slot = tables.tasks.get(key.index() as usize)?;
+        Some(Handle {
+            cell: slot.cell.clone(),
+            context: context.weak(),
+            key,
+            id: slot.id(),
+            name: match tables.name(slot) {
+                Name::Given(name) => Some(name),
+                Name::OfType(_) => None,
+            },
+            daemon: slot.is_daemon(),
+        })
     })
 }
 
