@@ -465,7 +465,7 @@ impl<T> TaskGroup<T> {
     ///
     /// run(async {
     ///     let g = TaskGroup::<()>::none();
-    ///     g.spawn(std::future::pending());
+    ///     g.spawn(async { Ok(()) });
     ///     assert_eq!(g.tasks().len(), 1);
     ///     g.join().await
     /// })

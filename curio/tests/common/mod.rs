@@ -6,6 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
+use curio::testing::explore_kernels;
 use curio::{Clock, Kernel, Result, clock};
 
 /// How many schedules each program is run under.
@@ -75,14 +76,10 @@ pub fn virtually(program: impl AsyncFn(World) -> Result<()>) {
     let _guard = Watchdog::start();
     let kernel = Kernel::builder().clock(Clock::Virtual).build().unwrap();
     check(&kernel, &program, World::VIRTUAL, "in order");
-    for seed in 0..SEEDS {
-        let kernel = Kernel::builder()
-            .clock(Clock::Virtual)
-            .seed(seed)
-            .build()
-            .unwrap();
-        check(&kernel, &program, World::VIRTUAL, &format!("with seed {seed}"));
-    }
+    explore_kernels(0..SEEDS, |kernel| {
+        check(kernel, &program, World::VIRTUAL, "shuffled");
+        Ok(())
+    });
 }
 
 #[track_caller]
