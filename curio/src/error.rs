@@ -440,7 +440,8 @@ impl Error {
     }
 
     /// Ends the whole program in an orderly way: any task that gives this makes [`run`](crate::run) cancel all tasks,
-    /// wait for them, and return this error (Python's `SystemExit`).
+    /// wait for them, and return this error (Python's `SystemExit`). What it does with the code is up to the caller of `run`:
+    /// `std::process::exit(code)`, as a rule.
     ///
     /// ```
     /// use curio::{run, spawn, sleep, Error, Result};

@@ -196,7 +196,8 @@ impl<T> TaskGroup<T> {
     /// The body gets a handle of the group. It is a part of the task that awaits this, so it may borrow; members may not.
     ///
     /// *Waits* for the body, and then as [`join`](TaskGroup::join) does. *Interrupted* by cancellation and timeouts: the
-    /// body as ever; the join as ever. If this future is dropped, the members are cancelled.
+    /// body as ever; the join as ever. If this future is dropped, the members are cancelled, but nobody can wait for them;
+    /// so a body that awaits a future of another library does so through [`interruptible`](crate::interruptible).
     ///
     /// # Errors
     ///
@@ -501,6 +502,7 @@ impl<T> TaskGroup<Option<T>> {
 impl<T: 'static> TaskGroup<T> {
     /// Starts a task in the group (Python Curio: `spawn`). It never waits; see [`spawn`](crate::spawn).
     ///
+    /// All members of a group give the same type. (A body that never ends is best written as an `async fn .. -> Result<()>`.)
     /// The group has its own handle: dropping this one detaches nothing. In a group that is ending the task is cancelled at
     /// once. (With a name: `g.add_task(task(..).name("x").spawn())`.)
     ///

@@ -56,6 +56,11 @@
 //! | `kernel.run()` (one cycle; in 2015: all) | [`Kernel::run_once`]; [`Kernel::run_all`] |
 //! | `await spawn(f, *args, daemon=)` | [`spawn`]`(f(args))`, [`spawn_daemon`], [`task`]`(f).name("x").spawn()` |
 //! | `Task.join/wait/cancel`, `cancel(blocking=False)` | [`Task::join`], [`Task::wait`], [`Task::cancel`], [`Task::cancel_nowait`] |
+//! | `Task.where()`, `await current_task()` | [`Task::where_`], [`current_task`]`()`, which gives a [`TaskRef`] |
+//! | `async with TaskGroup(wait=all/any/object/None) as g` | [`TaskGroup::all`]`().`[`scope`](TaskGroup::scope)`(async \|g\| { .. })`, [`any`](TaskGroup::any), [`first_some`](TaskGroup::first_some), [`none`](TaskGroup::none); the join gives the first failure |
+//! | `TaskGroup.spawn/add_task/next_done/next_result/join/cancel_remaining` | the same, on [`TaskGroup`]; `spawn(daemon=True)` is [`spawn_daemon`](TaskGroup::spawn_daemon) |
+//! | `TaskGroup.completed/result/results/exception/exceptions/tasks` | [`completed`](TaskGroup::completed), [`result`](TaskGroup::result), [`results`](TaskGroup::results), [`error`](TaskGroup::error), [`errors`](TaskGroup::errors), [`tasks`](TaskGroup::tasks) |
+//! | `async for task in g` | `while let Some(task) = g.`[`next_done`](TaskGroup::next_done)`().await? { .. }` |
 //! | `await sleep(s)`, `clock()`, `wake_at`, `schedule()` | [`sleep`], [`clock`], [`sleep_until`], [`yield_now`] |
 //! | `timeout_after`, `timeout_at`, `ignore_after`, `ignore_at` | the same: [`timeout_after`], [`timeout_at`], [`ignore_after`], [`ignore_at`] |
 //! | `join(timeout=10)` (2015) | [`task.join().timeout(d)`](WithTimeout::timeout) |

@@ -60,6 +60,7 @@ impl<T> Leave<T> {
             if group.roll.borrow().stage == Stage::Joining {
                 match self.waiting.wait_on(&group.joiners, cx, GROUP_WAIT, self.place) {
                     Ok(()) => return Poll::Pending,
+                    Err(error) if !error.is_cancellation() => return Poll::Ready(Err(error)),
                     Err(interruption) => {
                         self.interruption = Some(interruption);
                         of.cancel_rest();
@@ -68,11 +69,13 @@ impl<T> Leave<T> {
             } else {
                 self.waiting.complete();
             }
-            self.reaping = Some(disable_cancellation(Reap {
-                group: of.clone(),
-                waiting: Waiting::new(),
-                place: self.place,
-            }));
+            if group.roll.borrow().alive() > 0 {
+                self.reaping = Some(disable_cancellation(Reap {
+                    group: of.clone(),
+                    waiting: Waiting::new(),
+                    place: self.place,
+                }));
+            }
         }
         if let Some(reaping) = &mut self.reaping {
             // A failure here means that the kernel is gone or another, so there is nobody to wait for.

@@ -50,7 +50,7 @@ pub(super) enum Stage {
     Closed,
 }
 
-struct Member<T> {
+pub(super) struct Member<T> {
     task: Task<T>,
     ended: bool,
     /// The group has asked it to end.
@@ -62,6 +62,13 @@ struct Member<T> {
 }
 
 impl<T> Member<T> {
+    fn take(&self) -> Result<T> {
+        match self.task.handle().cell.take() {
+            Some(result) => result.map_err(Error::Task),
+            None => Err(Error::AlreadyJoined),
+        }
+    }
+
     fn header(&self) -> &Header {
         self.task.handle().header()
     }
@@ -170,7 +177,7 @@ impl<T> Roll<T> {
 
     /// Takes members out that were joined after they had ended: of those the group does not hear. Now and then, so that
     /// it costs each member little; what comes back is to be dropped outside.
-    pub(super) fn sweep(&mut self) -> impl Sized + use<T> {
+    pub(super) fn sweep(&mut self) -> Vec<Member<T>> {
         let mut left = Vec::new();
         if self.ended.len() >= self.sweep_at {
             let members = &mut self.members;
@@ -334,7 +341,7 @@ impl<T> Roll<T> {
     }
 
     /// Takes out the member that has ended first; and others, to be dropped outside, that were joined meanwhile.
-    pub(super) fn next(&mut self) -> (Option<Task<T>>, impl Sized + use<T>) {
+    pub(super) fn next(&mut self) -> (Option<Task<T>>, Vec<Member<T>>) {
         let mut left = Vec::new();
         while let Some(id) = self.ended.pop_front() {
             let Some(member) = self.members.remove(&id) else {
@@ -454,15 +461,6 @@ impl<T> Roll<T> {
         match self.stage {
             Stage::Closed => Err(after_join()),
             _ => Ok(()),
-        }
-    }
-}
-
-impl<T> Member<T> {
-    fn take(&self) -> Result<T> {
-        match self.task.handle().cell.take() {
-            Some(result) => result.map_err(Error::Task),
-            None => Err(Error::AlreadyJoined),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use curio::net::TcpStream;
 use curio::traps::{WaitList, Waiting};
-use curio::{Error, Kernel, Result, Sleep, Task, TaskError, YieldNow};
+use curio::{Error, Kernel, Result, Sleep, Task, TaskError, TaskGroup, TaskRef, YieldNow};
 
 fn send_and_sync<T: Send + Sync>() {}
 fn unpin<T: Unpin>() {}
@@ -17,6 +17,8 @@ impl<T: ?Sized + Send> Ambiguous<u8> for T {}
 fn main() {
     // One kernel, one thread: handles stay in it.
     <Task<()> as Ambiguous<_>>::check();
+    <TaskRef as Ambiguous<_>>::check();
+    <TaskGroup<()> as Ambiguous<_>>::check();
     <Kernel as Ambiguous<_>>::check();
     <TcpStream as Ambiguous<_>>::check();
     <WaitList as Ambiguous<_>>::check();
