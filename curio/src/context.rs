@@ -118,9 +118,11 @@ impl Context {
     /// What is left to do for a task that has ended and left the tables: whoever watches it is told.
     #[inline]
     pub(crate) fn dismiss(&self, task: Key, ended: Ended) {
-        if let Some(id) = ended.watched {
+        let Ended { cell, watched } = ended;
+        if let Some(id) = watched {
             self.tell_watcher(task, id);
         }
+        drop(cell);
     }
 
     #[inline(never)]

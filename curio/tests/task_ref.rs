@@ -189,7 +189,7 @@ fn exploring_hands_panics_and_deadlocks_on() {
     let _guard = Watchdog::start();
     let panic = catch_unwind(|| explore([7], async || assert_eq!(1, 2, "on purpose"))).unwrap_err();
     assert!(panic.downcast_ref::<String>().unwrap().contains("on purpose"));
-    let stuck = AssertUnwindSafe(|| explore([7], || std::future::pending::<()>()));
+    let stuck = AssertUnwindSafe(|| explore([7], std::future::pending::<()>));
     let panic = catch_unwind(|| explore([7], async || current_task().wait().await)).unwrap_err();
     assert!(panic.downcast_ref::<String>().unwrap().contains("its own end"));
     let panic = catch_unwind(stuck).unwrap_err();
