@@ -32,15 +32,14 @@
 //! G3. The roll is CLOSED only when nobody is alive, and only by the operation that tells its caller so.
 
 mod leave;
+mod next;
 mod roll;
 
 use std::cell::RefCell;
 use std::fmt;
 use std::future::Future;
 use std::panic::Location;
-use std::pin::Pin;
 use std::rc::{Rc, Weak};
-use std::task::{Context as TaskContext, Poll, ready};
 
 use crate::context::{self, Context};
 use crate::error::{Deadlock, Error, Result, TaskError};
@@ -49,9 +48,10 @@ use crate::key::Key;
 use crate::outcome::{Outcome, Value};
 use crate::tables::Watcher;
 use crate::task::{Task, here, spawn_in};
-use crate::traps::{self, Label, WaitList, Waiting};
+use crate::traps::{Label, WaitList};
 
 pub use leave::{JoinGroup, Scope};
+pub use next::{CancelRemaining, NextDone, NextResult};
 use roll::{Policy, Roll, Stage};
 
 const GROUP_WAIT: Label = Label::new(&"GROUP_WAIT");
@@ -299,11 +299,7 @@ impl<T> TaskGroup<T> {
     /// ```
     #[track_caller]
     pub fn next_done(&self) -> NextDone<'_, T> {
-        NextDone {
-            group: self,
-            waiting: Waiting::new(),
-            place: Location::caller(),
-        }
+        NextDone::new(self, Location::caller())
     }
 
     /// Like [`next_done`](TaskGroup::next_done), but gives the member's value at once (Python Curio: `next_result`).
@@ -329,9 +325,7 @@ impl<T> TaskGroup<T> {
     /// ```
     #[track_caller]
     pub fn next_result(&self) -> NextResult<'_, T> {
-        NextResult {
-            next: self.next_done(),
-        }
+        NextResult::new(self.next_done())
     }
 
     /// Cancels all members that are alive, except daemons, and waits for them; they leave the group, but those that fail
@@ -363,12 +357,7 @@ impl<T> TaskGroup<T> {
     /// ```
     #[track_caller]
     pub fn cancel_remaining(&self) -> CancelRemaining<'_, T> {
-        CancelRemaining {
-            group: self,
-            requested: false,
-            waiting: Waiting::new(),
-            place: Location::caller(),
-        }
+        CancelRemaining::new(self, Location::caller())
     }
 
     /// Who has finished the group: the first member that satisfied the policy (for [`all`](TaskGroup::all), that ended), or
@@ -739,102 +728,6 @@ fn after_join() -> Error {
     Error::other("this task group was joined already (make a new one for more tasks)")
 }
 
-/// The operation of [`TaskGroup::next_done`].
-#[must_use = "it does nothing unless it is awaited"]
-pub struct NextDone<'a, T> {
-    group: &'a TaskGroup<T>,
-    waiting: Waiting,
-    place: &'static Location<'static>,
-}
-
-/// The operation of [`TaskGroup::next_result`].
-#[must_use = "it does nothing unless it is awaited"]
-pub struct NextResult<'a, T> {
-    next: NextDone<'a, T>,
-}
-
-/// The operation of [`TaskGroup::cancel_remaining`].
-#[must_use = "it does nothing unless it is awaited"]
-pub struct CancelRemaining<'a, T> {
-    group: &'a TaskGroup<T>,
-    requested: bool,
-    waiting: Waiting,
-    place: &'static Location<'static>,
-}
-
-impl<T> Future for NextDone<'_, T> {
-    type Output = Result<Option<Task<T>>>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Self::Output> {
-        let this = &mut *self;
-        let group = &*this.group.group;
-        if !this.waiting.is_waiting() {
-            ready!(traps::poll_budget(cx));
-        }
-        let mut roll = group.roll.borrow_mut();
-        let (next, left) = roll.next();
-        let workers = roll.workers();
-        drop(roll);
-        drop(left);
-        if next.is_some() || workers == 0 {
-            this.waiting.complete();
-            return Poll::Ready(Ok(next));
-        }
-        let result = match this.group.check() {
-            // A member may wait for its siblings.
-            Err(Error::Deadlock(_)) if workers > 1 => Ok(()),
-            checked => checked,
-        };
-        let result = result.and_then(|()| this.waiting.wait_on(&group.takers, cx, GROUP_WAIT, this.place));
-        match result {
-            Ok(()) => Poll::Pending,
-            Err(error) => Poll::Ready(Err(error)),
-        }
-    }
-}
-
-impl<T> Future for NextResult<'_, T> {
-    type Output = Result<Option<T>>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Self::Output> {
-        let next = ready!(Pin::new(&mut self.next).poll(cx))?;
-        let Some(task) = next else {
-            return Poll::Ready(Ok(None));
-        };
-        Poll::Ready(match task.handle().cell.take() {
-            Some(Ok(value)) => Ok(Some(value)),
-            Some(Err(error)) => Err(Error::Task(error)),
-            None => Err(Error::AlreadyJoined),
-        })
-    }
-}
-
-impl<T> Future for CancelRemaining<'_, T> {
-    type Output = Result<()>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Result<()>> {
-        let this = &mut *self;
-        let group = &*this.group.group;
-        if !this.requested {
-            if group.roll.borrow().workers() > 0 {
-                this.group.check()?;
-            }
-            ready!(traps::poll_budget(cx));
-            this.requested = true;
-            let cancel = group.roll.borrow_mut().doom();
-            group.cancel(cancel);
-        }
-        if group.roll.borrow().doomed == 0 {
-            this.waiting.complete();
-            return Poll::Ready(Ok(()));
-        }
-        match this.waiting.wait_on(&group.joiners, cx, GROUP_WAIT, this.place) {
-            Ok(()) => Poll::Pending,
-            Err(error) => Poll::Ready(Err(error)),
-        }
-    }
-}
-
 impl<T> Clone for TaskGroup<T> {
     fn clone(&self) -> TaskGroup<T> {
         TaskGroup {
@@ -851,27 +744,5 @@ impl<T> fmt::Debug for TaskGroup<T> {
             .field("alive", &roll.alive())
             .field("joined", &(roll.stage == Stage::Closed))
             .finish_non_exhaustive()
-    }
-}
-
-impl<T> fmt::Debug for NextDone<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("NextDone").field("group", self.group).finish()
-    }
-}
-
-impl<T> fmt::Debug for NextResult<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("NextResult")
-            .field("group", self.next.group)
-            .finish()
-    }
-}
-
-impl<T> fmt::Debug for CancelRemaining<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CancelRemaining")
-            .field("group", self.group)
-            .finish()
     }
 }

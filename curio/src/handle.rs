@@ -91,7 +91,7 @@ impl<C: Runnable + ?Sized> Handle<C> {
     }
 
     pub(crate) fn request_cancel(&self) {
-        self.end(Location::caller()).request_cancel();
+        request_cancel(&self.context, self.key);
     }
 
     pub(crate) fn end(&self, place: &'static Location<'static>) -> End<'_> {
@@ -303,8 +303,8 @@ impl fmt::Display for TaskRef {
 /// Waits for the end of a task: what all operations on tasks are made of.
 pub(crate) struct End<'a> {
     header: &'a Header,
-    pub(crate) context: &'a Weak<Context>,
-    pub(crate) key: Key,
+    context: &'a Weak<Context>,
+    key: Key,
     waiting: Waiting,
     place: &'static Location<'static>,
 }
@@ -328,15 +328,15 @@ impl End<'_> {
     fn check(&self) -> Result<()> {
         context::with_task(|context, _| context.may_wait_for(self.key))
     }
+}
 
-    fn request_cancel(&self) {
-        if let Some(context) = self.context.upgrade() {
-            context.interrupting(|tables| {
-                if let Some(task) = tables.find_task(self.key) {
-                    tables.request_cancel(task);
-                }
-            });
-        }
+fn request_cancel(context: &Weak<Context>, task: Key) {
+    if let Some(context) = context.upgrade() {
+        context.interrupting(|tables| {
+            if let Some(task) = tables.find_task(task) {
+                tables.request_cancel(task);
+            }
+        });
     }
 }
 
@@ -370,7 +370,7 @@ impl Future for Cancel<'_> {
                 return Poll::Ready(Err(error));
             }
             self.requested = true;
-            self.end.request_cancel();
+            request_cancel(self.end.context, self.end.key);
         }
         self.end.poll(cx)
     }

@@ -604,11 +604,12 @@ fn a_group_below_foreign_combinators() {
         g.join().await?;
         assert_eq!(g.results()?, [2]);
 
-        // A scope that is dropped takes its members along, seen off by the kernel.
+        // A scope that is dropped takes its members along, seen off by the kernel; also if somebody else has a handle.
         let start = clock();
+        let g = TaskGroup::all();
         let member = Rc::new(RefCell::new(None));
         {
-            let mut scope = Box::pin(TaskGroup::all().scope(async |g| {
+            let mut scope = Box::pin(g.scope(async |g| {
                 *member.borrow_mut() = Some(g.spawn(slow_to_die(w, 1000, 2)));
             }))
             .fuse();
@@ -849,6 +850,36 @@ fn several_take_the_members_of_one_group() {
         let mut all = [a?, b?, c?].concat();
         all.sort();
         assert_eq!(all, [1, 2, 3, 4, 5, 6]);
+        Ok(())
+    });
+}
+
+#[test]
+fn case_14_a_taker_that_was_just_chosen_is_cancelled() {
+    everywhere(async |w| {
+        let g = TaskGroup::all();
+        for units in 1..=5 {
+            g.spawn(nap(w, units));
+        }
+        let taken = Rc::new(RefCell::new(Vec::new()));
+        let takers: Vec<_> = (0..5)
+            .map(|_| {
+                let (g, taken) = (g.clone(), taken.clone());
+                spawn(async move {
+                    while let Some(units) = g.next_result().await? {
+                        taken.borrow_mut().push(units);
+                    }
+                    Ok(())
+                })
+            })
+            .collect();
+        // Each time that a member ends, one of them is cancelled.
+        for taker in &takers[..4] {
+            sleep(w.t(1)).await?;
+            taker.cancel().await?;
+        }
+        takers[4].join().await?;
+        assert_eq!(*taken.borrow(), [1, 2, 3, 4, 5]);
         Ok(())
     });
 }

@@ -169,7 +169,7 @@ fn exploring_finds_the_schedule_that_fails() {
     // Fails again and again, and only with that seed.
     let fails = |seed| catch_unwind(|| explore([seed], races)).is_err();
     assert!(fails(seed) && fails(seed));
-    assert!((0..100).any(|other| !fails(other)));
+    assert!((0..20).any(|other| !fails(other)));
     // In another process, by the environment.
     let again = Command::new(std::env::current_exe().unwrap())
         .args([
