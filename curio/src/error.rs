@@ -251,6 +251,21 @@ impl TaskError {
 
     /// The failures of other tasks in the same group that came after this one, in the order in which they came. For an
     /// error that did not come out of a [`TaskGroup`](crate::TaskGroup) there are none.
+    ///
+    /// ```
+    /// use curio::{Error, TaskGroup, run};
+    ///
+    /// run(async {
+    ///     let g = TaskGroup::<()>::all();
+    ///     g.spawn(async { Err(Error::other("no coffee")) });
+    ///     g.spawn(async { Err(Error::other("no tea")) });
+    ///     match g.join().await {
+    ///         Err(Error::Task(first)) => assert_eq!(first.others().len(), 1),
+    ///         other => panic!("{other:?}"),
+    ///     }
+    /// })
+    /// .unwrap();
+    /// ```
     pub fn others(&self) -> &[TaskError] {
         match &self.0.cause {
             Cause::First(_, others) => others,

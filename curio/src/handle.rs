@@ -197,11 +197,22 @@ pub struct TaskRef {
 
 impl TaskRef {
     /// The task's number in its kernel; see [`Task::id`](crate::Task::id).
+    ///
+    /// ```
+    /// curio::run(async { assert_eq!(curio::current_task().id(), 3) }).unwrap();
+    /// ```
     pub fn id(&self) -> u64 {
         self.handle.id
     }
 
     /// The task's name; see [`Task::name`](crate::Task::name).
+    ///
+    /// ```
+    /// async fn kid() -> curio::Result<String> {
+    ///     Ok(curio::current_task().name().to_string())
+    /// }
+    /// assert_eq!(curio::run(kid()).unwrap(), "kid");
+    /// ```
     pub fn name(&self) -> &str {
         self.handle.name()
     }
@@ -216,26 +227,46 @@ impl TaskRef {
     }
 
     /// The operations in which the task waits; see [`Task::where_`](crate::Task::where_).
+    ///
+    /// ```
+    /// curio::run(async { assert!(curio::current_task().where_().is_empty()) }).unwrap();
+    /// ```
     pub fn where_(&self) -> Vec<(Label, &'static Location<'static>)> {
         self.handle.places()
     }
 
     /// How often the task was run; see [`Task::cycles`](crate::Task::cycles).
+    ///
+    /// ```
+    /// curio::run(async { assert_eq!(curio::current_task().cycles(), 1) }).unwrap();
+    /// ```
     pub fn cycles(&self) -> u64 {
         self.handle.header().cycles()
     }
 
     /// Whether the task was spawned as a daemon.
+    ///
+    /// ```
+    /// curio::run(async { assert!(!curio::current_task().is_daemon()) }).unwrap();
+    /// ```
     pub fn is_daemon(&self) -> bool {
         self.handle.daemon
     }
 
     /// Whether somebody has asked for the task's cancellation; see [`Task::cancelled`](crate::Task::cancelled).
+    ///
+    /// ```
+    /// curio::run(async { assert!(!curio::current_task().cancelled()) }).unwrap();
+    /// ```
     pub fn cancelled(&self) -> bool {
         self.handle.header().cancelled()
     }
 
     /// Whether the task has ended.
+    ///
+    /// ```
+    /// curio::run(async { assert!(!curio::current_task().terminated()) }).unwrap();
+    /// ```
     pub fn terminated(&self) -> bool {
         self.handle.header().terminated()
     }
@@ -283,6 +314,15 @@ impl TaskRef {
     }
 
     /// Asks for the task's cancellation and goes on; see [`Task::cancel_nowait`](crate::Task::cancel_nowait).
+    ///
+    /// ```
+    /// curio::run(async {
+    ///     let me = curio::current_task();
+    ///     me.cancel_nowait();
+    ///     assert!(me.cancelled());
+    /// })
+    /// .unwrap();
+    /// ```
     pub fn cancel_nowait(&self) {
         self.handle.request_cancel();
     }
