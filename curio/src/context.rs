@@ -23,7 +23,7 @@ use crate::readiness::Selector;
 use crate::remote::Remote;
 use crate::scopes::Kind;
 use crate::state::State;
-use crate::tables::{Ended, Tables};
+use crate::tables::Tables;
 use crate::waits::Label;
 
 /// Where a kernel takes the time from.
@@ -103,37 +103,18 @@ impl Context {
         }))
     }
 
-    /// Works on the tables, then wakes the foreign wakers that this has woken, outside of the borrow (I2).
+    /// Works on the tables, then does what may run user code, outside of the borrow (I2).
     pub(crate) fn with_tables<R>(&self, f: impl FnOnce(&mut Tables) -> R) -> R {
         let mut tables = self.tables.borrow_mut();
         let result = f(&mut tables);
-        if !tables.foreign_wakes.is_empty() {
-            let wakers = std::mem::take(&mut tables.foreign_wakes);
+        if !tables.afterwards.is_empty() {
+            let afterwards = std::mem::take(&mut tables.afterwards);
             drop(tables);
-            wakers.into_iter().for_each(|waker| contain(|| waker.wake()));
+            afterwards
+                .into_iter()
+                .for_each(|after| contain(|| after.happen()));
         }
         result
-    }
-
-    /// What is left to do for a task that has ended and left the tables: whoever watches it is told.
-    #[inline]
-    pub(crate) fn dismiss(&self, task: Key, ended: Ended) {
-        let Ended { cell, watched } = ended;
-        if let Some(id) = watched {
-            self.tell_watcher(task, id);
-        }
-        drop(cell);
-    }
-
-    #[inline(never)]
-    fn tell_watcher(&self, task: Key, id: u64) {
-        let watcher = self.tables.borrow_mut().take_watcher(task.index());
-        // The last reference may go here, and values of the user's with it.
-        contain(|| {
-            if let Some(watcher) = watcher.and_then(|watcher| watcher.upgrade()) {
-                watcher.ended(id);
-            }
-        });
     }
 
     /// For handles, which may outlive the kernel.

@@ -94,6 +94,7 @@ impl<C: Runnable + ?Sized> Handle<C> {
         request_cancel(&self.context, self.key);
     }
 
+    #[inline]
     pub(crate) fn end(&self, place: &'static Location<'static>) -> End<'_> {
         End {
             header: self.header(),
@@ -342,7 +343,7 @@ impl fmt::Display for TaskRef {
 
 /// Waits for the end of a task: what all operations on tasks are made of.
 pub(crate) struct End<'a> {
-    header: &'a Header,
+    pub(crate) header: &'a Header,
     context: &'a Weak<Context>,
     key: Key,
     waiting: Waiting,
@@ -350,6 +351,7 @@ pub(crate) struct End<'a> {
 }
 
 impl End<'_> {
+    #[inline]
     pub(crate) fn poll(&mut self, cx: &mut TaskContext<'_>) -> Poll<Result<()>> {
         if self.header.terminated() {
             if !self.waiting.is_waiting() {

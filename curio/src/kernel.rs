@@ -521,9 +521,7 @@ impl Kernel {
     fn remove(&self, key: Key, cell: Rc<dyn Runnable>) {
         // What follows is no part of its run.
         self.context.task.set(None);
-        if let Some(ended) = self.context.with_tables(|tables| tables.remove_task(key)) {
-            self.context.dismiss(key, ended);
-        }
+        drop(self.context.with_tables(|tables| tables.remove_task(key)));
         // If the handle is gone, so is now the value: user code again.
         contain(|| drop(cell));
     }

@@ -1,7 +1,7 @@
 //! The tables of a kernel: its tasks, the ready queue, and what waits.
 //!
 //! Everything here is plain data behind one `RefCell`. No method runs user code: wakers that are not the kernel's own are
-//! collected in `foreign_wakes` and woken by the caller when the borrow is over.
+//! collected in `afterwards` and woken by the caller when the borrow is over.
 //!
 //! I1. A queued task has its index in `ready`. The index of a task that has ended is skipped; if its place has a new
 //!     holder that is queued, that one runs a little early.
@@ -88,11 +88,25 @@ impl Slot {
     }
 }
 
-/// What is left of a task that has left the tables.
-pub(crate) struct Ended {
-    pub(crate) cell: Rc<dyn Runnable>,
-    /// Its id, if somebody is to be told.
-    pub(crate) watched: Option<u64>,
+/// What is to be done when the borrow of the tables is over (I2).
+pub(crate) enum Afterwards {
+    /// Wake somebody whose waker is not the kernel's.
+    Wake(Waker),
+    /// Tell a watcher that a task has ended.
+    Tell(Weak<dyn Watcher>, u64),
+}
+
+impl Afterwards {
+    pub(crate) fn happen(self) {
+        match self {
+            Afterwards::Wake(waker) => waker.wake(),
+            Afterwards::Tell(watcher, task) => {
+                if let Some(watcher) = watcher.upgrade() {
+                    watcher.ended(task);
+                }
+            }
+        }
+    }
 }
 
 pub(crate) struct Tables {
@@ -113,7 +127,7 @@ pub(crate) struct Tables {
     pub(crate) epoch: u64,
     /// Scopes whose delivery an operation owes that completed in the present run; see `interrupt`.
     pub(crate) debts: Vec<Key>,
-    pub(crate) foreign_wakes: Vec<Waker>,
+    pub(crate) afterwards: Vec<Afterwards>,
     /// Scratch space for the wakes that come from other threads.
     pub(crate) remote_wakes: Vec<u32>,
     pub(crate) next_id: u64,
@@ -138,7 +152,7 @@ impl Tables {
             watchers: Vec::new(),
             epoch: 1,
             debts: Vec::new(),
-            foreign_wakes: Vec::new(),
+            afterwards: Vec::new(),
             remote_wakes: Vec::new(),
             next_id: FIRST_ID,
             workers: 0,
@@ -192,9 +206,12 @@ impl Tables {
         self.watchers[place] = Some(watcher);
     }
 
-    /// Who is to be told that the task that was at this place has ended.
-    pub(crate) fn take_watcher(&mut self, task: u32) -> Option<Weak<dyn Watcher>> {
-        self.watchers.get_mut(task as usize)?.take()
+    /// The task that was at this place has ended, and somebody is to be told.
+    #[cold]
+    fn tell_watcher(&mut self, task: u32, id: u64) {
+        if let Some(watcher) = self.watchers[task as usize].take() {
+            self.afterwards.push(Afterwards::Tell(watcher, id));
+        }
     }
 
     /// The task at this place.
@@ -222,7 +239,7 @@ impl Tables {
 
     /// Takes an ended task, if it is still there, out of all tables and wakes those who wait for its end. The cell is the
     /// caller's to drop, outside of the borrow (I2).
-    pub(crate) fn remove_task(&mut self, key: Key) -> Option<Ended> {
+    pub(crate) fn remove_task(&mut self, key: Key) -> Option<Rc<dyn Runnable>> {
         let task = self.find_task(key)?;
         let &mut Slot { first_wait, root, .. } = self.slot(task);
         if first_wait != NONE || root != NONE {
@@ -237,10 +254,10 @@ impl Tables {
         if slot.first_joiner != NONE {
             self.notify_joiners(slot.first_joiner);
         }
-        Some(Ended {
-            watched: slot.has(WATCHED).then(|| slot.id()),
-            cell: slot.cell,
-        })
+        if slot.has(WATCHED) {
+            self.tell_watcher(task, slot.id());
+        }
+        Some(slot.cell)
     }
 
     /// Takes care of an operation whose task has ended. It was leaked, or a combinator has taken it to another task: then it
@@ -251,10 +268,10 @@ impl Tables {
             let wait = self.waits.get_mut(index);
             wait.task = NONE;
             if let Some(waker) = wait.foreign.take() {
-                self.foreign_wakes.push(*waker);
+                self.afterwards.push(Afterwards::Wake(*waker));
             }
         } else if let Some(waker) = self.end_wait(index) {
-            self.foreign_wakes.push(*waker);
+            self.afterwards.push(Afterwards::Wake(*waker));
         }
     }
 
@@ -510,7 +527,7 @@ impl Tables {
     #[cold]
     fn wake_foreign(&mut self, index: u32) {
         if let Some(waker) = self.waits.get_mut(index).foreign.take() {
-            self.foreign_wakes.push(*waker);
+            self.afterwards.push(Afterwards::Wake(*waker));
         }
     }
 

@@ -512,7 +512,7 @@ impl<T> Future for Join<'_, T> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Result<T>> {
         let ended = self.end.poll(cx);
-        let header = self.task.handle.header();
+        let header = self.end.header;
         match ended {
             Poll::Pending => {
                 if header.is_watched() && !self.claimed {
@@ -601,8 +601,6 @@ pub(crate) fn drop_task(context: &Context, key: Key, why: &'static str) {
     // The future goes while its nodes are still there, so that its operations can pass on what was granted to them. Its
     // drop is user code, after which the task is looked up again.
     contain(|| cell.fail(error));
-    if let Some(ended) = context.with_tables(|tables| tables.remove_task(key)) {
-        context.dismiss(key, ended);
-    }
+    drop(context.with_tables(|tables| tables.remove_task(key)));
     contain(|| drop(cell));
 }
