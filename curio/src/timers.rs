@@ -197,6 +197,7 @@ impl Timers {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
     use std::collections::BTreeMap;
 
     fn drain(timers: &mut Timers, now: u64) -> Vec<Target> {
@@ -227,45 +228,57 @@ mod tests {
         assert_eq!(drain(&mut timers, 1), order);
     }
 
-    #[test]
-    fn behaves_like_a_sorted_map() {
-        let mut random = 0x2545_f491_4f6c_dd1du64;
-        let mut next = move |bound: u64| {
-            random ^= random << 13;
-            random ^= random >> 7;
-            random ^= random << 17;
-            random % bound
-        };
-        let mut timers = Timers::default();
-        let mut model: BTreeMap<(u64, u32), TimerKey> = BTreeMap::new();
-        let mut now = 0;
-        for step in 0..20_000u32 {
-            match next(10) {
-                0..=5 => {
-                    let deadline = now + next(50);
-                    let key = timers.insert(deadline, Target::Wait(step));
-                    model.insert((deadline, step), key);
+    #[derive(Debug, Clone)]
+    enum Step {
+        /// Set a timer, so far ahead.
+        Set(u64),
+        /// Remove one of those that are set.
+        Remove(prop::sample::Index),
+        /// Let time pass.
+        Pass(u64),
+    }
+
+    fn steps() -> impl Strategy<Value = Vec<Step>> {
+        let step = prop_oneof![
+            6 => (0..50u64).prop_map(Step::Set),
+            3 => any::<prop::sample::Index>().prop_map(Step::Remove),
+            1 => (0..20u64).prop_map(Step::Pass),
+        ];
+        prop::collection::vec(step, 1..400)
+    }
+
+    proptest! {
+        #[test]
+        fn behaves_like_a_sorted_map(steps in steps()) {
+            let mut timers = Timers::default();
+            let mut model: BTreeMap<(u64, u32), TimerKey> = BTreeMap::new();
+            let (mut now, mut most) = (0, 0);
+            for (number, step) in (0..).zip(steps) {
+                match step {
+                    Step::Set(delay) => {
+                        let key = timers.insert(now + delay, Target::Wait(number));
+                        model.insert((now + delay, number), key);
+                    }
+                    Step::Remove(which) if !model.is_empty() => {
+                        let (&at, &key) = model.iter().nth(which.index(model.len())).unwrap();
+                        prop_assert_eq!(timers.deadline(key), at.0);
+                        timers.remove(key);
+                        model.remove(&at);
+                    }
+                    Step::Remove(_) => {}
+                    Step::Pass(time) => {
+                        now += time;
+                        let later = model.split_off(&(now + 1, 0));
+                        let due: Vec<_> = model.keys().map(|key| Target::Wait(key.1)).collect();
+                        model = later;
+                        prop_assert_eq!(drain(&mut timers, now), due);
+                    }
                 }
-                6..=8 if !model.is_empty() => {
-                    let nth = next(model.len() as u64) as usize;
-                    let (&at, &key) = model.iter().nth(nth).unwrap();
-                    assert_eq!(timers.deadline(key), at.0);
-                    timers.remove(key);
-                    model.remove(&at);
-                }
-                _ => {
-                    now += next(20);
-                    let due: Vec<_> = model.keys().copied().take_while(|k| k.0 <= now).collect();
-                    let expected: Vec<_> = due.iter().map(|k| Target::Wait(k.1)).collect();
-                    assert_eq!(drain(&mut timers, now), expected);
-                    due.iter().for_each(|k| {
-                        model.remove(k);
-                    });
-                }
+                most = most.max(model.len());
+                prop_assert_eq!(timers.next_deadline(), model.keys().next().map(|key| key.0));
+                prop_assert_eq!(timers.len(), model.len());
             }
-            assert_eq!(timers.next_deadline(), model.keys().next().map(|k| k.0));
-            assert_eq!(timers.len(), model.len());
+            prop_assert!(timers.slots.len() <= most, "keys are used again");
         }
-        assert!(timers.slots.len() < 2_000, "keys are used again");
     }
 }
