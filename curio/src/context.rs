@@ -16,9 +16,11 @@ use std::rc::{Rc, Weak};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
+use crate::activation::KernelInfo;
 use crate::contain::contain;
 use crate::error::{Deadlock, Error, Result};
 use crate::key::{Key, NONE};
+use crate::log::{Activations, Installed, Log};
 use crate::readiness::Selector;
 use crate::remote::Remote;
 use crate::scopes::Kind;
@@ -76,17 +78,26 @@ pub(crate) struct Context {
     pub(crate) exit: Cell<Option<i32>>,
     /// Tasks that are spawned now are cancelled at once.
     pub(crate) closing: Cell<bool>,
+    pub(crate) activations: Option<Activations>,
 }
 
 impl Context {
-    pub(crate) fn new(clock: Clock, seed: Option<u64>) -> Result<Rc<Context>> {
+    pub(crate) fn new(clock: Clock, seed: Option<u64>, activations: Vec<Installed>) -> Result<Rc<Context>> {
         let selector = Selector::new()?;
         let remote = Remote::register(selector.bell()?)?;
         let id = remote.id();
+        let mut tables = Tables::new(id, seed);
+        let origin = origin();
+        let virtual_now = ticks(Instant::now());
+        let start = instant(virtual_now);
+        let activations = Activations::new(activations, KernelInfo { start, clock, seed });
+        if activations.is_some() {
+            tables.log = Some(Box::new(Log::new(clock, virtual_now)));
+        }
         Ok(Rc::new_cyclic(|this| Context {
             this: this.clone(),
             id,
-            tables: RefCell::new(Tables::new(id, seed)),
+            tables: RefCell::new(tables),
             selector: RefCell::new(selector),
             remote,
             task: Cell::new(None),
@@ -95,11 +106,12 @@ impl Context {
             unopened: Cell::new(0),
             budget: Cell::new(BUDGET),
             clock,
-            origin: origin(),
+            origin,
             now: Cell::new(0),
-            virtual_now: Cell::new(ticks(Instant::now())),
+            virtual_now: Cell::new(virtual_now),
             exit: Cell::new(None),
             closing: Cell::new(false),
+            activations,
         }))
     }
 
@@ -149,6 +161,13 @@ impl Context {
         self.unopened.set(0);
         self.budget.set(BUDGET);
         self.now.set(0);
+    }
+
+    /// Whether a task has anything to look at its scopes for (S3).
+    pub(crate) fn is_hot(&self, task: Key) -> bool {
+        let tables = self.tables.borrow();
+        let task = tables.find_task(task);
+        task.is_some_and(|task| tables.tasks[task as usize].hot != 0)
     }
 
     /// Works on the tables in a way that may interrupt the running task itself.
@@ -208,6 +227,24 @@ impl Context {
         self.scope.get()
     }
 
+    // ---- Activations
+
+    /// Tells the activations what has happened. Never while a task is polled (A1).
+    #[inline(always)]
+    pub(crate) fn tell(&self) {
+        if let Some(activations) = &self.activations {
+            self.tell_all(activations);
+        }
+    }
+
+    #[cold]
+    fn tell_all(&self, activations: &Activations) {
+        self.task.set(None);
+        activations.tell(&self.tables);
+        // They may have taken long.
+        self.forget_time();
+    }
+
     // ---- Time
 
     /// The time is to be read again when it is needed.
@@ -235,6 +272,9 @@ impl Context {
     pub(crate) fn set_time(&self, now: u64) {
         self.virtual_now.set(now);
         self.now.set(now);
+        if let Some(log) = &mut self.tables.borrow_mut().log {
+            log.virtual_now = now;
+        }
     }
 
     /// The deadline that lies `delay` nanoseconds ahead; a huge delay never ends.

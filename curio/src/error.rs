@@ -20,6 +20,7 @@ use std::io;
 use std::panic::Location;
 use std::sync::Arc;
 
+use crate::activation::Ending;
 use crate::contain::log;
 use crate::name::Name;
 
@@ -299,6 +300,17 @@ impl TaskError {
     /// Where the task was spawned.
     pub fn spawned_at(&self) -> &'static Location<'static> {
         self.0.spawned
+    }
+
+    /// How the task has ended, as activations are told.
+    pub(crate) fn ending(&self) -> Ending {
+        match self.cause() {
+            Cause::Panic(_) => Ending::Panicked,
+            Cause::Dropped(_) => Ending::Dropped,
+            Cause::Error(Error::Exit(_)) => Ending::Exit,
+            Cause::Error(_) if self.cancelled() => Ending::Cancelled,
+            Cause::Error(_) | Cause::First(..) => Ending::Failed,
+        }
     }
 
     /// The code that the task asked the program to end with.

@@ -21,6 +21,7 @@
 
 use std::task::Waker;
 
+use crate::activation::Left;
 use crate::error::{Error, Progress};
 use crate::key::{Key, NONE};
 use crate::scopes::{Kind, Scope};
@@ -94,6 +95,7 @@ impl Tables {
         scope.armed = true;
         if deadline != u64::MAX && deadline > now && !scope.disarmed {
             scope.timer = Some(self.timers.insert(deadline, Target::Scope(index)));
+            self.note(|log, tables| log.timeout_set(tables, index, deadline));
         }
         deadline > now
     }
@@ -114,6 +116,7 @@ impl Tables {
         }
         if let Some(timer) = timer {
             self.timers.remove(timer);
+            self.note(|log, tables| log.timeout_removed(tables, index));
         }
         if self.scopes.get(index).is_hot() {
             self.slot(task).hot -= 1;
@@ -168,6 +171,7 @@ impl Tables {
     /// Fires all timers that are due.
     pub(crate) fn expire_timers(&mut self, now: u64) {
         while let Some(target) = self.timers.expire(now) {
+            self.note(|log, tables| log.fired(tables, target));
             match target {
                 Target::Wait(index) => {
                     self.waits.get_mut(index).armed = Armed::Notified;
@@ -191,6 +195,7 @@ impl Tables {
         let hot = scope.is_hot();
         scope.due = true;
         self.slot(task).hot += u32::from(!hot);
+        self.note(|log, tables| log.interrupt(tables, index));
         if kind == Kind::Task {
             let first = self.slot(task).first_wait;
             self.wake_all(first);
@@ -320,11 +325,13 @@ impl Tables {
             }
             at = scope.parent;
         }
-        match kind {
+        let error = match kind {
             Kind::Timeout if innermost == Some(target) => Error::Timeout(Progress::default()),
             Kind::Timeout => Error::TimeoutCancellation(Progress::default()),
             Kind::Task | Kind::Shield => Error::cancelled(),
-        }
+        };
+        self.note(|log, tables| log.deliver(tables, target, &error));
+        error
     }
 
     /// D3.
@@ -341,6 +348,7 @@ impl Tables {
                 let (task, timer) = (scope.task, scope.timer.take());
                 if let Some(timer) = timer {
                     self.timers.remove(timer);
+                    self.note(|log, tables| log.timeout_removed(tables, child));
                 }
                 self.slot(task).hot -= u32::from(cooled);
                 self.disarm_below(child);
@@ -358,6 +366,7 @@ impl Tables {
         if self.tasks.get(task as usize).is_some_and(|slot| slot.hot != 0) {
             self.owe(task, scope, started);
         }
+        self.note(|log, _| log.leaves(index, Left::Completed));
         self.end_wait(index)
     }
 
@@ -393,6 +402,7 @@ impl Tables {
         {
             // It was delivered, so the task is hot already.
             self.scopes.get_mut(index).due = true;
+            self.note(|log, tables| log.interrupt(tables, index));
         }
     }
 

@@ -16,11 +16,13 @@ use std::rc::Rc;
 use std::task::{Context as TaskContext, Poll};
 use std::time::{Duration, Instant};
 
+use crate::activation::{Activation, Ending};
 use crate::cell::{MainCell, Runnable};
 use crate::contain::{contain, log};
 use crate::context::{self, Clock, Context, Running};
 use crate::error::{Deadlock, Error, Result, TaskError};
 use crate::key::{self, Key};
+use crate::log::Installed;
 use crate::outcome::{Outcome, Value};
 use crate::task::{Task, drop_task, spawn_in};
 use crate::waker;
@@ -110,11 +112,12 @@ pub struct Kernel {
 }
 
 /// Settings of a [`Kernel`]; see [`Kernel::builder`].
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Builder {
     clock: Clock,
     seed: Option<u64>,
     shutdown_timeout: Duration,
+    activations: Vec<Installed>,
 }
 
 impl Builder {
@@ -154,6 +157,29 @@ impl Builder {
         self
     }
 
+    /// Somebody who is told of everything that the kernel does (Python Curio: `activations=`). There may be several; they are
+    /// called in the order in which they were installed.
+    ///
+    /// ```
+    /// use curio::activation::{Activation, TaskInfo};
+    /// use std::time::Instant;
+    ///
+    /// struct Log;
+    ///
+    /// impl Activation for Log {
+    ///     fn running(&mut self, _at: Instant, task: &TaskInfo) {
+    ///         println!("RUN {}", task.name);
+    ///     }
+    /// }
+    ///
+    /// let kernel = curio::Kernel::builder().activation(Log).build().unwrap();
+    /// kernel.run(async {}).unwrap();
+    /// ```
+    pub fn activation(mut self, activation: impl Activation + 'static) -> Builder {
+        self.activations.push(Installed::new(activation));
+        self
+    }
+
     /// Makes the kernel.
     ///
     /// # Errors
@@ -166,7 +192,7 @@ impl Builder {
     /// ```
     pub fn build(self) -> Result<Kernel> {
         Ok(Kernel {
-            context: Context::new(self.clock, self.seed)?,
+            context: Context::new(self.clock, self.seed, self.activations)?,
             shutdown_timeout: self.shutdown_timeout,
             closed: false,
         })
@@ -219,6 +245,7 @@ impl Kernel {
             clock: Clock::Real,
             seed: None,
             shutdown_timeout: Duration::from_secs(10),
+            activations: Vec::new(),
         }
     }
 
@@ -285,6 +312,7 @@ impl Kernel {
         let mut main = Main::new(None, &mut none);
         while self.context.tables.borrow().workers > 0 {
             self.run_batch(BATCH, &mut main);
+            self.context.tell();
             if let Some(code) = self.context.exit.take() {
                 return Err(Error::Exit(code));
             }
@@ -313,6 +341,7 @@ impl Kernel {
         let ready = self.context.tables.borrow().ready_tasks();
         let mut none = |_: &mut TaskContext<'_>| Poll::Pending;
         self.run_batch(ready, &mut Main::new(None, &mut none));
+        self.context.tell();
         match self.context.exit.take() {
             Some(code) => Err(Error::Exit(code)),
             None => Ok(!self.context.tables.borrow().tasks.is_empty()),
@@ -377,9 +406,12 @@ impl Kernel {
         cell.end();
         let (cancelled, removed) = context.with_tables(|tables| {
             let cancelled = tables.was_cancelled(key.index());
+            let ending = main_ending(cancelled, boundary.as_ref(), output.as_ref());
+            tables.note(|log, tables| log.ends(tables, key, ending, None));
             (cancelled, tables.remove_task(key))
         });
         drop(removed);
+        context.tell();
         // A second request for the end was made on the way to it.
         context.exit.set(None);
         drop(running);
@@ -428,25 +460,44 @@ impl Kernel {
     /// Runs up to `count` tasks that are ready.
     fn run_batch(&self, count: usize, main: &mut Main<'_>) {
         let context = &*self.context;
+        let observed = context.activations.is_some();
         for _ in 0..count {
             let mut tables = context.tables.borrow_mut();
             let Some((index, slot)) = tables.next_ready() else {
                 break;
             };
-            let (cell, hot) = (slot.cell.clone(), slot.hot != 0);
+            let (cell, mut hot) = (slot.cell.clone(), slot.hot != 0);
             let key = Key::new(context.id, key::serial(slot.id()), index);
             if hot {
                 // Debts of earlier runs have lapsed (D4).
                 tables.debts.clear();
             }
             drop(tables);
+            if observed {
+                hot = self.tell_running(key);
+            }
             context.begin_run(key, hot);
             self.run_task(key, cell, hot, main);
+            if observed {
+                let mut tables = context.tables.borrow_mut();
+                tables.note(|log, tables| log.suspended(tables, key, main.done));
+            }
             if main.done {
                 break;
             }
         }
         context.task.set(None);
+    }
+
+    /// Tells the activations that a task runs, and everything before. What they do may concern it: gives whether it has
+    /// anything to look at its scopes for.
+    #[cold]
+    fn tell_running(&self, key: Key) -> bool {
+        let mut tables = self.context.tables.borrow_mut();
+        tables.note(|log, tables| log.running(tables, key.index()));
+        drop(tables);
+        self.context.tell();
+        self.context.is_hot(key)
     }
 
     /// Runs a task once. No borrow is held meanwhile (I2).
@@ -479,6 +530,7 @@ impl Kernel {
             }
         }
     }
+
     /// A task has ended with an error.
     fn fail(&self, key: Key, cell: Rc<dyn Runnable>, error: Error) {
         let error = self.context.with_tables(|tables| {
@@ -511,6 +563,9 @@ impl Kernel {
     }
 
     fn end(&self, key: Key, cell: Rc<dyn Runnable>, error: TaskError) {
+        self.context.tables.borrow_mut().note(|log, tables| {
+            log.ends(tables, key, error.ending(), Some(error.clone()));
+        });
         // Drops the future, if it is still there: user code.
         contain(|| cell.fail(error));
         self.remove(key, cell);
@@ -530,11 +585,12 @@ impl Kernel {
     /// something has, or `until` has come; but never while a task is ready.
     fn gather(&self, block: bool, until: Option<u64>) -> Result<()> {
         let context = &*self.context;
+        context.tell();
         context.forget_time();
         self.collect_wakes();
         self.expire_timers();
         let tables = context.tables.borrow();
-        let ready = !tables.ready.is_empty();
+        let ready = tables.ready_tasks() > 0;
         if ready && tables.sources.len() == 0 {
             return Ok(());
         }
@@ -545,6 +601,9 @@ impl Kernel {
         }
         match context.clock {
             Clock::Real => {
+                if !self.falls_idle(deadline) {
+                    return self.poll(Some(Duration::ZERO));
+                }
                 let wait =
                     deadline.map(|d| Duration::from_nanos(d.saturating_sub(context.now())).min(LONGEST_WAIT));
                 self.poll(wait)?;
@@ -552,7 +611,10 @@ impl Kernel {
             }
             Clock::Virtual => {
                 self.poll(Some(Duration::ZERO))?;
-                if !context.tables.borrow().ready.is_empty() {
+                if context.tables.borrow().ready_tasks() > 0 {
+                    return Ok(());
+                }
+                if (block || deadline.is_some()) && !self.falls_idle(deadline) {
                     return Ok(());
                 }
                 match deadline {
@@ -572,6 +634,17 @@ impl Kernel {
             }
         }
         Ok(())
+    }
+
+    /// Tells the activations that nothing is ready, and everything before. False if they have changed that.
+    fn falls_idle(&self, until: Option<u64>) -> bool {
+        let context = &*self.context;
+        if context.activations.is_none() {
+            return true;
+        }
+        context.tables.borrow_mut().note(|log, _| log.idle(until));
+        context.tell();
+        context.tables.borrow().ready_tasks() == 0
     }
 
     /// Waits for events, and enters them.
@@ -628,6 +701,7 @@ impl Kernel {
             _ => Ok(()),
         };
         for _ in 0..MAX_ROUNDS {
+            context.tell();
             let tasks = context.with_tables(|tables| tables.newest_first());
             if tasks.is_empty() {
                 break;
@@ -644,6 +718,9 @@ impl Kernel {
                 left.len()
             ));
             std::mem::forget(left);
+        }
+        if let Some(activations) = &context.activations {
+            activations.end();
         }
         context.remote.unregister();
         running.map(drop).and(awaited)
@@ -711,6 +788,24 @@ impl fmt::Debug for Kernel {
             .field("timers", &tables.timers.len())
             .field("sockets", &tables.sources.len())
             .finish()
+    }
+}
+
+/// How the main task has ended, for the activations: `boundary` is the interruption for which the kernel has ended it.
+fn main_ending<T>(
+    cancelled: bool,
+    boundary: Option<&Error>,
+    output: Option<&Result<Result<T>, Box<dyn Any + Send>>>,
+) -> Ending {
+    match (boundary, output) {
+        (None, Some(Ok(Ok(_)))) => Ending::Value,
+        (Some(error), _) | (None, Some(Ok(Err(error)))) => match error {
+            Error::Exit(_) => Ending::Exit,
+            Error::Cancelled(_) if cancelled => Ending::Cancelled,
+            _ => Ending::Failed,
+        },
+        (None, Some(Err(_))) => Ending::Panicked,
+        (None, None) => Ending::Dropped,
     }
 }
 

@@ -77,6 +77,7 @@
 //! | `Result()` (and once `Promise()`): `set_value`, `set_exception`, `unwrap` | [`Promise`]: [`set`](Promise::set), [`set_error`](Promise::set_error), [`wait`](Promise::wait) |
 //! | `UniversalQueue`, `UniversalEvent`, `UniversalResult` | [`UniversalQueue`], [`UniversalEvent`], [`UniversalResult`]; in threads the `blocking_*` methods |
 //! | `curio.traps` | [`traps`] |
+//! | `Activation`, `activations=[..]` | [`Activation`], [`Builder::activation`]; [`trace`] records a run |
 //! | `curio_running()` | [`running`] |
 //!
 //! # One thread
@@ -84,6 +85,7 @@
 //! A kernel runs in one thread, and tasks need not be `Send`: `Rc` and `Cell` are all that two tasks need to share
 //! something. Wakers may be used from any thread, and so may the [`universal`] objects.
 
+pub mod activation;
 mod addr;
 mod cancellation;
 mod cell;
@@ -93,9 +95,11 @@ mod error;
 mod group;
 mod handle;
 mod interrupt;
+mod json;
 mod kernel;
 mod key;
 mod line;
+mod log;
 mod name;
 pub mod net;
 mod outcome;
@@ -113,11 +117,13 @@ pub mod testing;
 mod time;
 mod timeout;
 mod timers;
+pub mod trace;
 pub mod traps;
 pub mod universal;
 mod waits;
 mod waker;
 
+pub use activation::Activation;
 pub use cancellation::{Interruptible, Shield, check_cancellation, disable_cancellation, interruptible};
 pub use context::Clock;
 pub use error::{Busy, Deadlock, Error, Other, Progress, Result, TaskError};

@@ -21,6 +21,7 @@ use slab::Slab;
 use crate::cell::Runnable;
 use crate::error::{Error, Result};
 use crate::key::{self, Key, NONE};
+use crate::log::Log;
 use crate::name::Name;
 use crate::pool::Pool;
 use crate::readiness::{self, Direction, Source};
@@ -135,6 +136,8 @@ pub(crate) struct Tables {
     pub(crate) workers: usize,
     /// Draws the next task when the order is shuffled.
     shuffle: Option<Random>,
+    /// What the activations are to be told; none if there are none.
+    pub(crate) log: Option<Box<Log>>,
 }
 
 impl Tables {
@@ -157,6 +160,7 @@ impl Tables {
             next_id: FIRST_ID,
             workers: 0,
             shuffle: seed.map(Random),
+            log: None,
         }
     }
 
@@ -191,6 +195,7 @@ impl Tables {
             hot: 0,
         }) as u32;
         self.ready.push_back(index);
+        self.note(|log, tables| log.created(tables, index));
         (Key::new(self.kernel, key::serial(id), index), id)
     }
 
@@ -245,6 +250,7 @@ impl Tables {
         if first_wait != NONE || root != NONE {
             self.forget_waits(task);
         }
+        self.note(|log, tables| log.terminated(tables, task));
         let slot = self.tasks.remove(task as usize);
         self.stale += usize::from(slot.has(QUEUED));
         if slot.has(NAMED) {
@@ -364,6 +370,7 @@ impl Tables {
         }
         if let Some(timer) = self.scopes.get(top).timer {
             self.timers.remove(timer);
+            self.note(|log, tables| log.timeout_removed(tables, top));
         }
         self.scopes.remove(top);
     }
@@ -402,6 +409,7 @@ impl Tables {
         {
             slot.id_and_flags |= QUEUED;
             self.ready.push_back(task);
+            self.note(|log, tables| log.ready(tables, task));
         }
     }
 
@@ -457,6 +465,7 @@ impl Tables {
             scope => &mut self.scopes.get_mut(scope).first_wait,
         };
         self.waits.link(key.index(), head);
+        self.note(|log, tables| log.wait(tables, key.index()));
         key
     }
 
@@ -486,6 +495,7 @@ impl Tables {
     /// was not the task's own is handed back, to be dropped outside.
     #[inline(always)]
     pub(crate) fn end_wait(&mut self, index: u32) -> Option<Box<Waker>> {
+        self.note(|log, tables| log.left(tables, index));
         let &Wait { task, armed, .. } = self.waits.get(index);
         match armed {
             Armed::Nothing | Armed::Notified => {}
@@ -514,6 +524,7 @@ impl Tables {
     /// Wakes an operation, so that it is polled again.
     #[inline(always)]
     pub(crate) fn wake(&mut self, index: u32) {
+        self.note(|log, _| log.wake(index));
         let wait = self.waits.get(index);
         if wait.foreign.is_none() {
             let task = wait.task;
@@ -594,6 +605,11 @@ impl Tables {
         }
     }
 
+    /// The number by which activations know a socket.
+    pub(crate) fn socket_number(&self, source: u32) -> u64 {
+        self.sources.key(source).map_or(0, |key| u64::from(key.serial()))
+    }
+
     /// Enters an event, and wakes those whom it concerns (I7).
     pub(crate) fn source_event(&mut self, source: Key, bits: u8) {
         let Some(entry) = self.find_source(source) else {
@@ -601,6 +617,7 @@ impl Tables {
         };
         entry.set(bits);
         let (reader, writer) = (entry.reader, entry.writer);
+        self.note(|log, _| log.readiness(source, bits));
         for (wait, direction) in [(reader, Direction::Read), (writer, Direction::Write)] {
             if wait != NONE && readiness::concerns(bits, direction) {
                 self.wake(wait);
@@ -623,23 +640,28 @@ impl Tables {
 
     /// What a task waits for; if for several things, what it began to wait for last.
     pub(crate) fn waiting_for(&self, task: u32) -> Option<Label> {
+        self.latest_wait(task).map(|wait| wait.label)
+    }
+
+    /// The operation of a task that began to wait last.
+    pub(crate) fn latest_wait(&self, task: u32) -> Option<&Wait> {
         let slot = &self.tasks[task as usize];
         match slot.first_wait {
             NONE if slot.root != NONE => self.waiting_below(slot.root),
             NONE => None,
-            wait => Some(self.waits.get(wait).label),
+            wait => Some(self.waits.get(wait)),
         }
     }
 
-    fn waiting_below(&self, scope: u32) -> Option<Label> {
+    fn waiting_below(&self, scope: u32) -> Option<&Wait> {
         let scope = self.scopes.get(scope);
         if scope.first_wait != NONE {
-            return Some(self.waits.get(scope.first_wait).label);
+            return Some(self.waits.get(scope.first_wait));
         }
         let mut child = scope.first_child;
         while child != NONE {
-            if let Some(label) = self.waiting_below(child) {
-                return Some(label);
+            if let Some(wait) = self.waiting_below(child) {
+                return Some(wait);
             }
             child = self.scopes.get(child).next;
         }

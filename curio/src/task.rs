@@ -595,6 +595,8 @@ pub(crate) fn drop_task(context: &Context, key: Key, why: &'static str) {
         let index = tables.find_task(key)?;
         let slot = &tables.tasks[index as usize];
         let error = TaskError::dropped(slot.id(), tables.name(slot), slot.spawned, why);
+        tables.note(|log, tables| log.ends(tables, key, error.ending(), Some(error.clone())));
+        let slot = &tables.tasks[index as usize];
         Some((slot.cell.clone(), error))
     });
     let Some((cell, error)) = found else { return };

@@ -85,7 +85,6 @@ impl Timers {
     }
 
     /// When the timer fires.
-    #[cfg(test)]
     pub(crate) fn deadline(&self, key: TimerKey) -> u64 {
         self.heap[self.slots[key.0 as usize].position as usize].deadline
     }

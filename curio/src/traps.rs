@@ -81,6 +81,7 @@ use std::panic::Location;
 use std::rc::Weak;
 use std::task::{Context as TaskContext, Poll};
 
+use crate::activation::Left;
 use crate::context::{self, Context};
 use crate::error::{Busy, Error, Result};
 use crate::key::{Key, NONE};
@@ -472,6 +473,7 @@ impl Waiting {
             if let Armed::Nothing | Armed::Notified = tables.waits.get(waiting).armed {
                 let armed = arm(&mut tables, waiting);
                 tables.waits.get_mut(waiting).armed = armed;
+                tables.note(|log, tables| log.wait_again(tables, waiting));
             }
             match &tables.waits.get(waiting).foreign {
                 Some(foreign) => foreign.will_wake(cx.waker()),
@@ -494,7 +496,9 @@ impl Waiting {
         }
         let wait = tables.waits.get(waiting);
         let (scope, started) = (wait.scope, wait.started);
-        tables.interruption(task, scope, Some(started))
+        let error = tables.interruption(task, scope, Some(started))?;
+        tables.note(|log, _| log.leaves(waiting, Left::Interrupted));
+        Some(error)
     }
 
     /// The operation was moved here from another task, where it had begun to wait.

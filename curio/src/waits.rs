@@ -206,6 +206,11 @@ impl Waits {
         self.lists.find(key)
     }
 
+    /// The number by which activations know a list.
+    pub(crate) fn list_number(&self, list: u32) -> u64 {
+        self.lists.key(list).map_or(0, |key| u64::from(key.serial()))
+    }
+
     /// Puts a node at the end of a list.
     pub(crate) fn enlist(&mut self, list: u32, index: u32) -> Armed {
         let entry = self.lists.get_mut(list);

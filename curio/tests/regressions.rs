@@ -959,6 +959,20 @@ fn a_shutdown_on_the_virtual_clock_ends_though_a_task_yields_for_ever() {
 
 /// Moved timeouts and shields in all nestings: nothing is left behind, and times are right.
 #[test]
+fn a_task_that_ended_while_it_was_ready_does_not_keep_single_cycles_from_time() {
+    let kernel = Kernel::builder().clock(Clock::Virtual).build().unwrap();
+    let sleeper = kernel.spawn(sleep(SEC));
+    kernel.spawn(poll_fn(|cx| {
+        cx.waker().wake_by_ref();
+        Poll::Ready(())
+    }));
+    for _ in 0..3 {
+        kernel.run_once().unwrap();
+    }
+    assert!(sleeper.terminated());
+}
+
+#[test]
 fn scopes_that_change_places() {
     let k = virtual_kernel();
     k.run(async {

@@ -1,0 +1,463 @@
+//! What has happened and was not told to the activations yet.
+//!
+//! The tables write here while they are borrowed, through `Tables::note`; `Context::tell` hands it over when they are not
+//! (I2). The log is there only if there are activations, so that without them a hook costs one branch. It keeps who is
+//! who by itself, as what it writes about is often gone when it is told.
+//!
+//! L1. `running` is the task that is being run, none while activations are told (A1).
+//! L2. `waits` holds exactly the nodes of the tables that are in use, and `timeouts` the deadlines of the scopes whose timer
+//!     is set.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::fmt;
+use std::panic::Location;
+use std::rc::Rc;
+use std::time::Instant;
+
+use crate::activation::{
+    Activation, Delivery, Ending, Interruption, KernelInfo, Left, Readiness, ScopeInfo, ScopeKind, TaskInfo,
+    TimerEvent, TimerInfo, TimerOf, Until, WaitInfo,
+};
+use crate::contain::{contain, log};
+use crate::context::{self, Clock};
+use crate::error::{Error, TaskError};
+use crate::key::Key;
+use crate::readiness::{Direction, concerns};
+use crate::scopes::Kind;
+use crate::state::State;
+use crate::tables::Tables;
+use crate::timers::Target;
+use crate::waits::{Armed, Label};
+
+enum Record {
+    Created(Rc<TaskInfo>),
+    Ready(Rc<TaskInfo>),
+    Running(Rc<TaskInfo>),
+    Suspended(Rc<TaskInfo>, State, Option<&'static Location<'static>>),
+    Terminated(Rc<TaskInfo>, Ending, Option<TaskError>),
+    Wait(Rc<WaitInfo>),
+    Wake(Rc<WaitInfo>, Option<u64>),
+    Left(Rc<WaitInfo>, Left),
+    Interrupt(ScopeInfo),
+    Deliver(Delivery),
+    Timer(TimerInfo, TimerEvent),
+    Readiness(Readiness),
+    Idle(Option<Instant>),
+}
+
+impl Record {
+    fn tell(&self, at: Instant, to: &mut dyn Activation) {
+        match self {
+            Record::Created(task) => to.created(at, task),
+            Record::Ready(task) => to.ready(at, task),
+            Record::Running(task) => to.running(at, task),
+            Record::Suspended(task, state, place) => to.suspended(at, task, *state, *place),
+            Record::Terminated(task, ending, error) => to.terminated(at, task, *ending, error.as_ref()),
+            Record::Wait(wait) => to.wait(at, wait),
+            Record::Wake(wait, by) => to.wake(at, wait, *by),
+            Record::Left(wait, how) => to.left(at, wait, *how),
+            Record::Interrupt(scope) => to.interrupt(at, scope),
+            Record::Deliver(delivery) => to.deliver(at, delivery),
+            Record::Timer(timer, what) => to.timer(at, timer, *what),
+            Record::Readiness(readiness) => to.readiness(at, readiness),
+            Record::Idle(until) => to.idle(at, *until),
+        }
+    }
+}
+
+/// See the module's documentation.
+pub(crate) struct Log {
+    clock: Clock,
+    /// Kept up to date by the context.
+    pub(crate) virtual_now: u64,
+    records: Vec<(u64, Record)>,
+    /// L1.
+    running: Option<u64>,
+    tasks: HashMap<u64, Rc<TaskInfo>>,
+    /// How tasks have ended that are about to leave the tables; with a value, if nothing is said.
+    endings: HashMap<u64, (Ending, Option<TaskError>)>,
+    /// L2.
+    waits: HashMap<u32, Rc<WaitInfo>>,
+    /// L2.
+    timeouts: HashMap<u32, u64>,
+    last_wait: u64,
+    /// The wait that ends next, and why. Without a word it is dropped.
+    leaving: Option<(u32, Left)>,
+}
+
+impl Log {
+    pub(crate) fn new(clock: Clock, virtual_now: u64) -> Log {
+        Log {
+            clock,
+            virtual_now,
+            records: Vec::new(),
+            running: None,
+            tasks: HashMap::new(),
+            endings: HashMap::new(),
+            waits: HashMap::new(),
+            timeouts: HashMap::new(),
+            last_wait: 0,
+            leaving: None,
+        }
+    }
+
+    fn push(&mut self, record: Record) {
+        let now = match self.clock {
+            Clock::Real => context::ticks(Instant::now()),
+            Clock::Virtual => self.virtual_now,
+        };
+        self.records.push((now, record));
+    }
+
+    // ---- Tasks
+
+    fn task(&self, tables: &Tables, task: u32) -> Option<Rc<TaskInfo>> {
+        let slot = tables.tasks.get(task as usize)?;
+        self.tasks.get(&slot.id()).cloned()
+    }
+
+    pub(crate) fn created(&mut self, tables: &Tables, task: u32) {
+        let slot = &tables.tasks[task as usize];
+        let info = Rc::new(TaskInfo {
+            id: slot.id(),
+            name: tables.name(slot).to_string(),
+            parent: self.running,
+            spawned: slot.spawned,
+            daemon: slot.is_daemon(),
+        });
+        self.tasks.insert(info.id, info.clone());
+        self.push(Record::Created(info.clone()));
+        self.push(Record::Ready(info));
+    }
+
+    pub(crate) fn ready(&mut self, tables: &Tables, task: u32) {
+        if let Some(task) = self.task(tables, task) {
+            self.push(Record::Ready(task));
+        }
+    }
+
+    pub(crate) fn running(&mut self, tables: &Tables, task: u32) {
+        if let Some(task) = self.task(tables, task) {
+            self.running = Some(task.id);
+            self.push(Record::Running(task));
+        }
+    }
+
+    /// The run of a task is over. If the task has ended in it and has left the tables, that was said by `terminated`.
+    pub(crate) fn suspended(&mut self, tables: &Tables, task: Key, ended: bool) {
+        self.running = None;
+        let Some(index) = tables.find_task(task) else {
+            return;
+        };
+        let wait = tables.latest_wait(index);
+        let state = match wait {
+            _ if ended => State::Terminated,
+            _ if tables.tasks[index as usize].is_queued() => State::Ready,
+            Some(wait) => State::Waiting(wait.label),
+            None => State::Waiting(Label::FOREIGN_WAIT),
+        };
+        let place = wait
+            .filter(|_| matches!(state, State::Waiting(_)))
+            .map(|wait| wait.place);
+        if let Some(task) = self.task(tables, index) {
+            self.push(Record::Suspended(task, state, place));
+        }
+    }
+
+    /// How the task has ended that will leave the tables.
+    pub(crate) fn ends(&mut self, tables: &Tables, task: Key, ending: Ending, error: Option<TaskError>) {
+        if let Some(index) = tables.find_task(task) {
+            let id = tables.tasks[index as usize].id();
+            self.endings.insert(id, (ending, error));
+        }
+    }
+
+    pub(crate) fn terminated(&mut self, tables: &Tables, task: u32) {
+        let id = tables.tasks[task as usize].id();
+        let (ending, error) = self.endings.remove(&id).unwrap_or((Ending::Value, None));
+        if let Some(task) = self.tasks.remove(&id) {
+            if self.running.take_if(|running| *running == id).is_some() {
+                self.push(Record::Suspended(task.clone(), State::Terminated, None));
+            }
+            self.push(Record::Terminated(task, ending, error));
+        }
+    }
+
+    // ---- Waits
+
+    fn until(tables: &Tables, armed: Armed) -> Until {
+        match armed {
+            Armed::Nothing | Armed::Notified => Until::Woken,
+            Armed::Timer(timer) => Until::Time(context::instant(tables.timers.deadline(timer))),
+            Armed::Join { task, .. } => Until::Task(tables.tasks[task as usize].id()),
+            Armed::List { list, .. } => Until::Listed(tables.waits.list_number(list)),
+            Armed::Reader(source) => Until::Readable(tables.socket_number(source)),
+            Armed::Writer(source) => Until::Writable(tables.socket_number(source)),
+        }
+    }
+
+    pub(crate) fn wait(&mut self, tables: &Tables, index: u32) {
+        let wait = tables.waits.get(index);
+        let Some(task) = self.task(tables, wait.task) else {
+            return;
+        };
+        self.last_wait += 1;
+        let info = WaitInfo {
+            id: self.last_wait,
+            task,
+            label: wait.label,
+            place: wait.place,
+            until: Log::until(tables, wait.armed),
+        };
+        self.enter(index, info);
+    }
+
+    /// The operation goes on waiting, and something was armed anew.
+    pub(crate) fn wait_again(&mut self, tables: &Tables, index: u32) {
+        let wait = tables.waits.get(index);
+        if let Some(before) = self.waits.get(&index)
+            && wait.armed != Armed::Nothing
+        {
+            let mut info = WaitInfo::clone(before);
+            info.until = Log::until(tables, wait.armed);
+            self.enter(index, info);
+        }
+    }
+
+    fn enter(&mut self, index: u32, info: WaitInfo) {
+        let info = Rc::new(info);
+        self.waits.insert(index, info.clone());
+        self.push(Record::Wait(info.clone()));
+        self.wait_timer(info, TimerEvent::Set);
+    }
+
+    fn wait_timer(&mut self, wait: Rc<WaitInfo>, what: TimerEvent) {
+        if let Until::Time(deadline) = wait.until {
+            let of = TimerOf::Wait(wait);
+            self.push(Record::Timer(TimerInfo { deadline, of }, what));
+        }
+    }
+
+    pub(crate) fn wake(&mut self, index: u32) {
+        if let Some(wait) = self.waits.get(&index) {
+            self.push(Record::Wake(wait.clone(), self.running));
+        }
+    }
+
+    /// Says how the wait ends that will end now.
+    pub(crate) fn leaves(&mut self, index: u32, how: Left) {
+        self.leaving = Some((index, how));
+        if how == Left::Interrupted
+            && let Some((_, Record::Deliver(delivery))) = self.records.last_mut()
+        {
+            delivery.wait = self.waits.get(&index).cloned();
+        }
+    }
+
+    pub(crate) fn left(&mut self, tables: &Tables, index: u32) {
+        let how = self.leaving.take_if(|(leaving, _)| *leaving == index);
+        if let Some(wait) = self.waits.remove(&index) {
+            if let Armed::Timer(_) = tables.waits.get(index).armed {
+                self.wait_timer(wait.clone(), TimerEvent::Removed);
+            }
+            self.push(Record::Left(wait, how.map_or(Left::Dropped, |(_, how)| how)));
+        }
+    }
+
+    // ---- Interruption and time
+
+    fn scope(&self, tables: &Tables, index: u32) -> Option<ScopeInfo> {
+        let scope = tables.scopes.get(index);
+        Some(ScopeInfo {
+            id: u64::from(tables.scopes.key(index)?.serial()),
+            task: self.task(tables, scope.task)?,
+            kind: match scope.kind {
+                Kind::Timeout => ScopeKind::Timeout,
+                Kind::Task | Kind::Shield => ScopeKind::Task,
+            },
+        })
+    }
+
+    pub(crate) fn interrupt(&mut self, tables: &Tables, scope: u32) {
+        if let Some(scope) = self.scope(tables, scope) {
+            self.push(Record::Interrupt(scope));
+        }
+    }
+
+    pub(crate) fn deliver(&mut self, tables: &Tables, scope: u32, error: &Error) {
+        if let Some(scope) = self.scope(tables, scope) {
+            let error = match error {
+                Error::Timeout(_) => Interruption::Timeout,
+                Error::TimeoutCancellation(_) => Interruption::TimeoutCancellation,
+                _ => Interruption::Cancelled,
+            };
+            let wait = None;
+            self.push(Record::Deliver(Delivery { scope, wait, error }));
+        }
+    }
+
+    pub(crate) fn timeout_set(&mut self, tables: &Tables, scope: u32, deadline: u64) {
+        self.timeouts.insert(scope, deadline);
+        self.timeout(tables, scope, deadline, TimerEvent::Set);
+    }
+
+    /// The timer of a timeout, if it has one, does not fire any more.
+    pub(crate) fn timeout_removed(&mut self, tables: &Tables, scope: u32) {
+        if let Some(deadline) = self.timeouts.remove(&scope) {
+            self.timeout(tables, scope, deadline, TimerEvent::Removed);
+        }
+    }
+
+    fn timeout(&mut self, tables: &Tables, scope: u32, deadline: u64, what: TimerEvent) {
+        if let Some(scope) = self.scope(tables, scope) {
+            let (deadline, of) = (context::instant(deadline), TimerOf::Timeout(scope));
+            self.push(Record::Timer(TimerInfo { deadline, of }, what));
+        }
+    }
+
+    pub(crate) fn fired(&mut self, tables: &Tables, target: Target) {
+        match target {
+            Target::Wait(index) => {
+                if let Some(wait) = self.waits.get(&index).cloned() {
+                    self.wait_timer(wait, TimerEvent::Fired);
+                }
+            }
+            Target::Scope(index) => {
+                if let Some(deadline) = self.timeouts.remove(&index) {
+                    self.timeout(tables, index, deadline, TimerEvent::Fired);
+                }
+            }
+        }
+    }
+
+    pub(crate) fn readiness(&mut self, source: Key, bits: u8) {
+        self.push(Record::Readiness(Readiness {
+            socket: u64::from(source.serial()),
+            readable: concerns(bits, Direction::Read),
+            writable: concerns(bits, Direction::Write),
+        }));
+    }
+
+    pub(crate) fn idle(&mut self, until: Option<u64>) {
+        self.push(Record::Idle(until.map(context::instant)));
+    }
+}
+
+impl Tables {
+    /// A hook: writes down what happens, if somebody wants to know.
+    #[inline(always)]
+    pub(crate) fn note(&mut self, write: impl FnOnce(&mut Log, &Tables)) {
+        if self.log.is_some() {
+            self.write(write);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn write(&mut self, write: impl FnOnce(&mut Log, &Tables)) {
+        // Taken out, so that it can be written to while the tables are read.
+        if let Some(mut log) = self.log.take() {
+            write(&mut log, self);
+            self.log = Some(log);
+        }
+    }
+}
+
+/// Who looks on.
+pub(crate) struct Activations {
+    kernel: KernelInfo,
+    activated: Cell<bool>,
+    list: RefCell<Vec<Installed>>,
+}
+
+/// An activation, until it panics, with the name of its type.
+pub(crate) struct Installed {
+    activation: Option<Box<dyn Activation>>,
+    type_name: &'static str,
+}
+
+impl Installed {
+    pub(crate) fn new<A: Activation + 'static>(activation: A) -> Installed {
+        Installed {
+            activation: Some(Box::new(activation)),
+            type_name: std::any::type_name::<A>(),
+        }
+    }
+
+    fn call(&mut self, f: impl FnOnce(&mut dyn Activation)) {
+        let Some(activation) = &mut self.activation else {
+            return;
+        };
+        let mut returned = false;
+        contain(|| {
+            f(&mut **activation);
+            returned = true;
+        });
+        if !returned {
+            log(format_args!(
+                "the activation {} panicked; it is not called any more",
+                self.type_name
+            ));
+            self.end();
+        }
+    }
+
+    fn end(&mut self) {
+        let activation = self.activation.take();
+        contain(|| drop(activation));
+    }
+}
+
+impl fmt::Debug for Installed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.type_name)
+    }
+}
+
+impl Activations {
+    /// None if nobody looks on.
+    pub(crate) fn new(list: Vec<Installed>, kernel: KernelInfo) -> Option<Activations> {
+        (!list.is_empty()).then(|| Activations {
+            kernel,
+            activated: Cell::new(false),
+            list: RefCell::new(list),
+        })
+    }
+
+    /// Hands over what is in the log, outside of its borrow (I2). What the activations cause stays there (A2).
+    pub(crate) fn tell(&self, tables: &RefCell<Tables>) {
+        // Taken already if an activation, which is being told now, has ended its own kernel.
+        let Ok(mut list) = self.list.try_borrow_mut() else {
+            return;
+        };
+        let with_log = |f: &mut dyn FnMut(&mut Log)| {
+            if let Some(log) = &mut tables.borrow_mut().log {
+                f(log);
+            }
+        };
+        let (mut records, mut running) = (Vec::new(), None);
+        with_log(&mut |log| {
+            records = std::mem::take(&mut log.records);
+            running = log.running.take();
+        });
+        if !self.activated.replace(true) {
+            list.iter_mut()
+                .for_each(|one| one.call(|a| a.activate(&self.kernel)));
+        }
+        for (at, record) in records {
+            let at = context::instant(at);
+            list.iter_mut().for_each(|one| one.call(|a| record.tell(at, a)));
+            // It may hold the last reference to an error of the user's.
+            contain(|| drop(record));
+        }
+        with_log(&mut |log| log.running = running);
+    }
+
+    /// Nobody is told anything any more.
+    pub(crate) fn end(&self) {
+        if let Ok(mut list) = self.list.try_borrow_mut() {
+            list.iter_mut().for_each(Installed::end);
+        }
+    }
+}
