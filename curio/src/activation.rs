@@ -56,7 +56,8 @@ pub trait Activation {
     /// A task was spawned. It is told to be [`ready`](Activation::ready) next.
     fn created(&mut self, at: Instant, task: &TaskInfo) {}
 
-    /// A task has entered the ready queue, at its end.
+    /// A task has entered the ready queue, at its end. (On the real clock, `at` is when that was noticed: with the next event,
+    /// or at the end of the run in which it happened.)
     fn ready(&mut self, at: Instant, task: &TaskInfo) {}
 
     /// A task leaves the ready queue and runs.

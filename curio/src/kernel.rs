@@ -463,6 +463,9 @@ impl Kernel {
         let observed = context.activations.is_some();
         for _ in 0..count {
             let mut tables = context.tables.borrow_mut();
+            if observed {
+                tables.note_queue();
+            }
             let Some((index, slot)) = tables.next_ready() else {
                 break;
             };

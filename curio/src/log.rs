@@ -7,6 +7,9 @@
 //! L1. `running` is the task that is being run, none while activations are told (A1).
 //! L2. `waits` holds exactly the nodes of the tables that are in use, and `timeouts` the deadlines of the scopes whose timer
 //!     is set.
+//! L3. `queued` is how many entries of the ready queue are known here. `schedule`, which is part of every switch, has no
+//!     hook: whatever is written next looks first at what has been queued meanwhile. So that must be before an
+//!     entry is taken out, and again before the next one enters.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -74,6 +77,8 @@ pub(crate) struct Log {
     records: Vec<(u64, Record)>,
     /// L1.
     running: Option<u64>,
+    /// L3.
+    queued: usize,
     tasks: HashMap<u64, Rc<TaskInfo>>,
     /// How tasks have ended that are about to leave the tables; with a value, if nothing is said.
     endings: HashMap<u64, (Ending, Option<TaskError>)>,
@@ -93,6 +98,7 @@ impl Log {
             virtual_now,
             records: Vec::new(),
             running: None,
+            queued: 0,
             tasks: HashMap::new(),
             endings: HashMap::new(),
             waits: HashMap::new(),
@@ -131,10 +137,15 @@ impl Log {
         self.push(Record::Ready(info));
     }
 
-    pub(crate) fn ready(&mut self, tables: &Tables, task: u32) {
-        if let Some(task) = self.task(tables, task) {
-            self.push(Record::Ready(task));
+    /// Writes down who has entered the ready queue since the last look, or only counts again if somebody has left it (L3).
+    /// A task that is just being created says so itself.
+    fn catch_up(&mut self, tables: &Tables) {
+        for at in self.queued..tables.ready.len() {
+            if let Some(task) = self.task(tables, tables.ready[at]) {
+                self.push(Record::Ready(task));
+            }
         }
+        self.queued = tables.ready.len();
     }
 
     pub(crate) fn running(&mut self, tables: &Tables, task: u32) {
@@ -353,11 +364,18 @@ impl Tables {
         }
     }
 
+    /// Before and after entries are taken from the ready queue (L3).
+    #[inline(always)]
+    pub(crate) fn note_queue(&mut self) {
+        self.note(|_, _| {});
+    }
+
     #[cold]
     #[inline(never)]
     fn write(&mut self, write: impl FnOnce(&mut Log, &Tables)) {
         // Taken out, so that it can be written to while the tables are read.
         if let Some(mut log) = self.log.take() {
+            log.catch_up(self);
             write(&mut log, self);
             self.log = Some(log);
         }
@@ -431,13 +449,8 @@ impl Activations {
         let Ok(mut list) = self.list.try_borrow_mut() else {
             return;
         };
-        let with_log = |f: &mut dyn FnMut(&mut Log)| {
-            if let Some(log) = &mut tables.borrow_mut().log {
-                f(log);
-            }
-        };
         let (mut records, mut running) = (Vec::new(), None);
-        with_log(&mut |log| {
+        tables.borrow_mut().note(|log, _| {
             records = std::mem::take(&mut log.records);
             running = log.running.take();
         });
@@ -451,7 +464,7 @@ impl Activations {
             // It may hold the last reference to an error of the user's.
             contain(|| drop(record));
         }
-        with_log(&mut |log| log.running = running);
+        tables.borrow_mut().note(|log, _| log.running = running);
     }
 
     /// Nobody is told anything any more.

@@ -409,7 +409,6 @@ impl Tables {
         {
             slot.id_and_flags |= QUEUED;
             self.ready.push_back(task);
-            self.note(|log, tables| log.ready(tables, task));
         }
     }
 
@@ -431,6 +430,7 @@ impl Tables {
             }
             self.stale -= 1;
         }
+        self.note_queue();
         None
     }
 
