@@ -8,8 +8,8 @@
 //! L2. `waits` holds exactly the nodes of the tables that are in use, and `timeouts` the deadlines of the scopes whose timer
 //!     is set.
 //! L3. `queued` is how many entries of the ready queue are known here. `schedule`, which is part of every switch, has no
-//!     hook: whatever is written next looks first at what has been queued meanwhile. So that must be before an
-//!     entry is taken out, and again before the next one enters.
+//!     hook: whatever is written next looks first at what has been queued meanwhile. So `run_batch` has it look before
+//!     it takes an entry out; after that it looks again, in any case, before another one enters.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -364,7 +364,7 @@ impl Tables {
         }
     }
 
-    /// Before and after entries are taken from the ready queue (L3).
+    /// Before an entry is taken from the ready queue (L3).
     #[inline(always)]
     pub(crate) fn note_queue(&mut self) {
         self.note(|_, _| {});

@@ -430,7 +430,6 @@ impl Tables {
             }
             self.stale -= 1;
         }
-        self.note_queue();
         None
     }
 
