@@ -3,9 +3,12 @@
 //! Motto, after Python Curio: what happens in the kernel stays in the kernel. It knows tasks, timers and readiness, and
 //! nothing of locks, queues or protocols.
 //!
-//! Each turn runs a bounded batch of tasks before it asks the system for events, because that costs as much as several
-//! switches; when nothing is ready it blocks until the next deadline. On the virtual clock it does not block: when every
-//! task waits, the clock jumps to the next deadline.
+//! Each turn runs a bounded batch of tasks before it asks the system for events (`gather`), because that costs as much as
+//! several switches. How it all ends is in `shutdown`.
+
+mod builder;
+mod gather;
+mod shutdown;
 
 use std::any::Any;
 use std::fmt;
@@ -16,29 +19,20 @@ use std::rc::Rc;
 use std::task::{Context as TaskContext, Poll};
 use std::time::{Duration, Instant};
 
-use crate::activation::{Activation, Ending};
+use crate::activation::Ending;
 use crate::cell::{MainCell, Runnable};
-use crate::contain::{contain, log};
-use crate::context::{self, Clock, Context, Running};
-use crate::error::{Deadlock, Error, Result, TaskError};
+use crate::contain::contain;
+use crate::context::{self, Context, Running};
+use crate::error::{Error, Result, TaskError};
 use crate::key::{self, Key};
-use crate::log::Installed;
 use crate::outcome::{Outcome, Value};
-use crate::task::{Task, drop_task, spawn_in};
+use crate::task::{Task, spawn_in};
 use crate::waker;
+
+pub use builder::Builder;
 
 /// How many task runs go between two looks at the sockets.
 const BATCH: usize = 128;
-
-/// How many tasks may be spawned during a shutdown for each that was there; with more, one is taken to spawn its like
-/// without end.
-const MAX_SPAWNED: u64 = 1_000;
-
-/// How often a shutdown looks for tasks that were spawned while it dropped others.
-const MAX_ROUNDS: usize = 64;
-
-/// No wait for events is longer than this; selectors do not take any number.
-const LONGEST_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Runs a future as the main task of a new kernel, and gives what it gives (Python Curio: `run`).
 ///
@@ -111,94 +105,6 @@ pub struct Kernel {
     closed: bool,
 }
 
-/// Settings of a [`Kernel`]; see [`Kernel::builder`].
-#[derive(Debug)]
-pub struct Builder {
-    clock: Clock,
-    seed: Option<u64>,
-    shutdown_timeout: Duration,
-    activations: Vec<Installed>,
-}
-
-impl Builder {
-    /// Where the kernel takes the time from.
-    ///
-    /// ```
-    /// use curio::{Clock, Kernel};
-    /// Kernel::builder().clock(Clock::Virtual).build().unwrap();
-    /// ```
-    pub fn clock(mut self, clock: Clock) -> Builder {
-        self.clock = clock;
-        self
-    }
-
-    /// Shuffles the ready queue: each seed is another schedule, and the same seed always the same. For tests; without a
-    /// seed, tasks run first in, first out.
-    ///
-    /// ```
-    /// use curio::Kernel;
-    /// Kernel::builder().seed(42).build().unwrap();
-    /// ```
-    pub fn seed(mut self, seed: u64) -> Builder {
-        self.seed = Some(seed);
-        self
-    }
-
-    /// How long a shutdown waits for cancelled tasks; the default is ten seconds. A task that has not ended then is
-    /// logged with the place where it waits, and dropped.
-    ///
-    /// ```
-    /// use curio::Kernel;
-    /// use std::time::Duration;
-    /// Kernel::builder().shutdown_timeout(Duration::from_secs(1)).build().unwrap();
-    /// ```
-    pub fn shutdown_timeout(mut self, limit: Duration) -> Builder {
-        self.shutdown_timeout = limit;
-        self
-    }
-
-    /// Somebody who is told of everything that the kernel does (Python Curio: `activations=`). There may be several; they are
-    /// called in the order in which they were installed.
-    ///
-    /// ```
-    /// use curio::activation::{Activation, TaskInfo};
-    /// use std::time::Instant;
-    ///
-    /// struct Log;
-    ///
-    /// impl Activation for Log {
-    ///     fn running(&mut self, _at: Instant, task: &TaskInfo) {
-    ///         println!("RUN {}", task.name);
-    ///     }
-    /// }
-    ///
-    /// let kernel = curio::Kernel::builder().activation(Log).build().unwrap();
-    /// kernel.run(async {}).unwrap();
-    /// ```
-    pub fn activation(mut self, activation: impl Activation + 'static) -> Builder {
-        self.activations.push(Installed::new(activation));
-        self
-    }
-
-    /// Makes the kernel.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Io`] if the system gives no selector (no file descriptors are left).
-    ///
-    /// ```
-    /// let kernel = curio::Kernel::builder().build().unwrap();
-    /// kernel.run(async {}).unwrap();
-    /// ```
-    pub fn build(self) -> Result<Kernel> {
-        Ok(Kernel {
-            context: Context::new(self.clock, self.seed, self.activations)?,
-            shutdown_timeout: self.shutdown_timeout,
-            closed: false,
-        })
-    }
-}
-
 /// The main task of a run. Its future is not in a task cell, because it need not be `'static`.
 struct Main<'a> {
     key: Option<Key>,
@@ -241,12 +147,7 @@ impl Kernel {
     /// kernel.run(async {}).unwrap();
     /// ```
     pub fn builder() -> Builder {
-        Builder {
-            clock: Clock::Real,
-            seed: None,
-            shutdown_timeout: Duration::from_secs(10),
-            activations: Vec::new(),
-        }
+        Builder::new()
     }
 
     /// Runs a future as the main task until it ends (Python Curio: `Kernel.run`). All other tasks stay as they are, and
@@ -582,194 +483,6 @@ impl Kernel {
         drop(self.context.with_tables(|tables| tables.remove_task(key)));
         // If the handle is gone, so is now the value: user code again.
         contain(|| drop(cell));
-    }
-
-    /// Collects what has happened outside: wakes from other threads, timers, events. With `block` it sleeps until
-    /// something has, or `until` has come; but never while a task is ready.
-    fn gather(&self, block: bool, until: Option<u64>) -> Result<()> {
-        let context = &*self.context;
-        context.tell();
-        context.forget_time();
-        self.collect_wakes();
-        self.expire_timers();
-        let tables = context.tables.borrow();
-        let ready = tables.ready_tasks() > 0;
-        if ready && tables.sources.len() == 0 {
-            return Ok(());
-        }
-        let deadline = [tables.timers.next_deadline(), until].into_iter().flatten().min();
-        drop(tables);
-        if ready || !block && context.clock == Clock::Real {
-            return self.poll(Some(Duration::ZERO));
-        }
-        match context.clock {
-            Clock::Real => {
-                if !self.falls_idle(deadline) {
-                    return self.poll(Some(Duration::ZERO));
-                }
-                let wait =
-                    deadline.map(|d| Duration::from_nanos(d.saturating_sub(context.now())).min(LONGEST_WAIT));
-                self.poll(wait)?;
-                self.expire_timers();
-            }
-            Clock::Virtual => {
-                self.poll(Some(Duration::ZERO))?;
-                if context.tables.borrow().ready_tasks() > 0 {
-                    return Ok(());
-                }
-                if (block || deadline.is_some()) && !self.falls_idle(deadline) {
-                    return Ok(());
-                }
-                match deadline {
-                    Some(deadline) => {
-                        context.set_time(deadline);
-                        self.expire_timers();
-                    }
-                    None if !block => {}
-                    None if context.tables.borrow().is_woken_from_outside() => self.poll(None)?,
-                    None => {
-                        let report = context.tables.borrow().report();
-                        return Err(Error::Deadlock(Deadlock::new(format!(
-                            "deadlock: every task waits, and nothing can wake one{report}"
-                        ))));
-                    }
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Tells the activations that nothing is ready, and everything before. False if they have changed that.
-    fn falls_idle(&self, until: Option<u64>) -> bool {
-        let context = &*self.context;
-        if context.activations.is_none() {
-            return true;
-        }
-        context.tables.borrow_mut().note(|log, _| log.idle(until));
-        context.tell();
-        context.tables.borrow().ready_tasks() == 0
-    }
-
-    /// Waits for events, and enters them.
-    fn poll(&self, mut timeout: Option<Duration>) -> Result<()> {
-        let context = &*self.context;
-        if timeout != Some(Duration::ZERO) && !context.remote.fall_asleep() {
-            timeout = Some(Duration::ZERO);
-        }
-        let mut selector = context.selector.borrow_mut();
-        let polled = selector.poll(timeout);
-        context.forget_time();
-        context.with_tables(|tables| {
-            for (source, bits) in selector.events() {
-                tables.source_event(source, bits);
-            }
-        });
-        drop(selector);
-        self.collect_wakes();
-        polled.map_err(Error::Io)
-    }
-
-    fn collect_wakes(&self) {
-        if self.context.remote.has_mail() {
-            self.context.with_tables(|tables| {
-                let mut woken = std::mem::take(&mut tables.remote_wakes);
-                self.context.remote.drain(&mut woken);
-                woken.drain(..).for_each(|task| tables.schedule(task));
-                tables.remote_wakes = woken;
-            });
-        }
-    }
-
-    fn expire_timers(&self) {
-        let context = &*self.context;
-        let due = context.tables.borrow().timers.next_deadline();
-        if let Some(due) = due {
-            let now = context.now();
-            if due <= now {
-                context.with_tables(|tables| tables.expire_timers(now));
-            }
-        }
-    }
-
-    /// Cancels all tasks, waits for them, drops the rest.
-    fn close(&mut self) -> Result<()> {
-        if std::mem::replace(&mut self.closed, true) {
-            return Ok(());
-        }
-        let context = self.context.clone();
-        let running = Running::enter(&context);
-        context.closing.set(true);
-        let awaited = match &running {
-            Ok(_) if !std::thread::panicking() => self.cancel_all(),
-            _ => Ok(()),
-        };
-        for _ in 0..MAX_ROUNDS {
-            context.tell();
-            let tasks = context.with_tables(|tables| tables.newest_first());
-            if tasks.is_empty() {
-                break;
-            }
-            for task in tasks {
-                drop_task(&context, task, "its kernel was shut down");
-            }
-        }
-        // A future whose drop spawns its like would keep us here for ever: it is left where it is.
-        let left = context.with_tables(|tables| std::mem::take(&mut tables.tasks));
-        if !left.is_empty() {
-            log(format_args!(
-                "{} tasks are spawned anew whenever they are dropped; they are leaked",
-                left.len()
-            ));
-            std::mem::forget(left);
-        }
-        if let Some(activations) = &context.activations {
-            activations.end();
-        }
-        context.remote.unregister();
-        running.map(drop).and(awaited)
-    }
-
-    /// All requests first, newest first, then awaited together.
-    fn cancel_all(&self) -> Result<()> {
-        let context = &*self.context;
-        context.with_tables(|tables| {
-            for task in tables.newest_first() {
-                tables.request_cancel(task.index());
-            }
-        });
-        context.forget_time();
-        let until = context.after(context::nanos(self.shutdown_timeout));
-        // A clean-up may spawn tasks of its own, but not without end. And the virtual clock stands still while a task only
-        // yields, so the real one counts too.
-        let tables = context.tables.borrow();
-        let last_id = tables.next_id + MAX_SPAWNED * (1 + tables.tasks.len() as u64);
-        drop(tables);
-        let start = Instant::now();
-        let mut none = |_: &mut TaskContext<'_>| Poll::Pending;
-        let mut main = Main::new(None, &mut none);
-        loop {
-            self.run_batch(BATCH, &mut main);
-            if context.tables.borrow().tasks.is_empty() {
-                return Ok(());
-            }
-            context.forget_time();
-            if context.now() >= until
-                || start.elapsed() >= self.shutdown_timeout
-                || context.tables.borrow().next_id > last_id
-            {
-                break;
-            }
-            self.gather(true, Some(until))?;
-        }
-        let limit = self.shutdown_timeout;
-        let tables = context.tables.borrow();
-        for (_, slot) in &tables.tasks {
-            let task = tables.describe(slot);
-            log(format_args!(
-                "{task}: did not end within the {limit:?} that a shutdown may take, and is dropped"
-            ));
-        }
-        Ok(())
     }
 }
 

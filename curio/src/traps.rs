@@ -74,23 +74,24 @@
 //! .unwrap();
 //! ```
 
-use std::cell::{Cell, RefCell, RefMut};
+mod sockets;
+mod wait_list;
+
+use std::cell::RefMut;
 use std::fmt;
-use std::io;
 use std::panic::Location;
-use std::rc::Weak;
 use std::task::{Context as TaskContext, Poll};
 
 use crate::activation::Left;
 use crate::context::{self, Context};
-use crate::error::{Busy, Error, Result};
+use crate::error::{Error, Result};
 use crate::key::{Key, NONE};
-use crate::readiness::Direction;
 use crate::tables::Tables;
 use crate::waits::Armed;
 use crate::waker;
 
 pub use crate::waits::Label;
+pub use wait_list::WaitList;
 
 /// The waiting side of one operation: its node in the kernel while it waits, and nothing before and after.
 ///
@@ -228,134 +229,6 @@ impl Waiting {
         self.trap(cx, Label::TIME_SLEEP, place, |tables, index| {
             tables.arm_timer(index, deadline)
         })
-    }
-
-    /// Tries a system call on a socket, and waits if it would block. `call` tells besides its result whether the socket
-    /// is exhausted. There is one seat for each direction, for the operation that waits.
-    #[inline]
-    pub(crate) fn poll_io<R>(
-        &mut self,
-        source: Key,
-        direction: Direction,
-        cx: &mut TaskContext<'_>,
-        place: &'static Location<'static>,
-        mut call: impl FnMut() -> io::Result<(R, bool)>,
-    ) -> Poll<Result<R>> {
-        context::with(|context| {
-            let Some((context, task)) = context.and_then(|c| Some((c, c.task.get()?.index()))) else {
-                return Poll::Ready(Err(Error::NoKernel));
-            };
-            if !context.spend() {
-                cx.waker().wake_by_ref();
-                return Poll::Pending;
-            }
-            loop {
-                let seat = match self.may_try(context, source, direction) {
-                    Ok(Try::Now(seat)) => seat,
-                    Ok(Try::Later) => return self.wait_ready(context, task, source, direction, cx, place),
-                    Err(error) => return Poll::Ready(Err(error)),
-                };
-                match call() {
-                    Ok((value, short)) => {
-                        if short || self.key.is_some() {
-                            self.complete_io(context, source, direction, short, seat);
-                        }
-                        return Poll::Ready(Ok(value));
-                    }
-                    Err(error) => {
-                        if let Some(error) = self.failed_io(context, source, direction, error) {
-                            return Poll::Ready(Err(error));
-                        }
-                    }
-                }
-            }
-        })
-    }
-
-    /// Whether a system call may be tried: the socket is thought to be ready, and nobody else waits for it.
-    #[inline]
-    fn may_try(&mut self, context: &Context, source: Key, direction: Direction) -> Result<Try> {
-        let mut tables = context.tables.borrow_mut();
-        let Some(entry) = tables.find_source(source) else {
-            drop(tables);
-            return Err(self.gone(context, source));
-        };
-        let (ready, seat) = (entry.is_ready(direction), *entry.seat(direction));
-        if seat != NONE && self.find(&tables) != Some(seat) {
-            return Err(Error::Busy(direction.into()));
-        }
-        Ok(if ready { Try::Now(seat) } else { Try::Later })
-    }
-
-    #[inline(never)]
-    fn wait_ready<R>(
-        &mut self,
-        context: &Context,
-        task: u32,
-        source: Key,
-        direction: Direction,
-        cx: &mut TaskContext<'_>,
-        place: &'static Location<'static>,
-    ) -> Poll<Result<R>> {
-        let tables = context.tables.borrow_mut();
-        let arm = |tables: &mut Tables, index: u32| tables.arm_source(index, source, direction);
-        match self.enter(context, tables, task, cx, direction.into(), place, arm) {
-            Ok(()) => Poll::Pending,
-            Err(error) => Poll::Ready(Err(error)),
-        }
-    }
-
-    /// A system call has failed. None: it is to be tried again, when the socket is ready.
-    #[cold]
-    fn failed_io(
-        &mut self,
-        context: &Context,
-        source: Key,
-        direction: Direction,
-        error: io::Error,
-    ) -> Option<Error> {
-        match error.kind() {
-            io::ErrorKind::Interrupted => None,
-            io::ErrorKind::WouldBlock => {
-                if let Some(entry) = context.tables.borrow_mut().find_source(source) {
-                    entry.clear(direction);
-                }
-                None
-            }
-            _ => {
-                self.complete();
-                Some(Error::Io(error))
-            }
-        }
-    }
-
-    /// A system call has succeeded. `seat` is the operation's own node, if it has waited.
-    #[inline]
-    fn complete_io(&mut self, context: &Context, source: Key, direction: Direction, short: bool, seat: u32) {
-        let mut tables = context.tables.borrow_mut();
-        if short && let Some(entry) = tables.find_source(source) {
-            entry.short(direction);
-        }
-        if seat != NONE {
-            let waker = tables.complete_wait(seat);
-            self.key = None;
-            drop(tables);
-            drop(waker);
-        } else {
-            drop(tables);
-            self.complete();
-        }
-    }
-
-    /// The source is not in the tables any more, or never was.
-    #[cold]
-    fn gone(&mut self, context: &Context, source: Key) -> Error {
-        self.complete();
-        if context.id == source.kernel() {
-            Error::Closed
-        } else {
-            Error::NoKernel
-        }
     }
 
     /// Waits without asking for an interruption: for a boundary, which has asked already.
@@ -620,163 +493,6 @@ impl fmt::Debug for Waiting {
 
 /// What is to be done before an operation waits: puts it on the lists that will wake it.
 type Arm<'a> = &'a mut dyn FnMut(&mut Tables, u32) -> Armed;
-
-/// Whether to try a system call.
-enum Try {
-    /// With the operation's own node, or NONE if it has not waited.
-    Now(u32),
-    Later,
-}
-
-impl From<Direction> for Label {
-    fn from(direction: Direction) -> Label {
-        match direction {
-            Direction::Read => Label::READ_WAIT,
-            Direction::Write => Label::WRITE_WAIT,
-        }
-    }
-}
-
-impl From<Direction> for Busy {
-    fn from(direction: Direction) -> Busy {
-        match direction {
-            Direction::Read => Busy::Reader,
-            Direction::Write => Busy::Writer,
-        }
-    }
-}
-
-/// The operations that wait for a primitive, in the order in which they came.
-///
-/// It belongs to the kernel in which it was first waited on, until that is gone. It may be notified from there, and while
-/// that kernel does not run. None of its methods waits or switches.
-///
-/// See the [module's documentation](self) for an example.
-#[derive(Default)]
-pub struct WaitList {
-    /// None until somebody waits.
-    list: Cell<Option<Key>>,
-    context: RefCell<Weak<Context>>,
-}
-
-impl WaitList {
-    /// An empty list.
-    ///
-    /// ```
-    /// assert!(curio::traps::WaitList::new().is_empty());
-    /// ```
-    pub const fn new() -> WaitList {
-        WaitList {
-            list: Cell::new(None),
-            context: RefCell::new(Weak::new()),
-        }
-    }
-
-    /// The place of the list in this kernel, for somebody who is going to wait.
-    #[inline]
-    fn join(&self, context: &Context, tables: &mut Tables) -> Result<u32> {
-        match self.list.get().and_then(|key| tables.waits.find_list(key)) {
-            Some(list) => Ok(list),
-            None => self.settle(context, tables),
-        }
-    }
-
-    #[cold]
-    fn settle(&self, context: &Context, tables: &mut Tables) -> Result<u32> {
-        let mut home = self.context.borrow_mut();
-        if self.list.get().is_some() && home.upgrade().is_some() {
-            return Err(Error::NoKernel);
-        }
-        *home = context.weak();
-        let key = tables.waits.add_list();
-        self.list.set(Some(key));
-        Ok(key.index())
-    }
-
-    #[inline]
-    fn with_list<R>(&self, none: R, f: impl FnOnce(&mut Tables, u32) -> R) -> R {
-        let Some(key) = self.list.get() else { return none };
-        let look = |tables: &mut Tables| tables.waits.find_list(key).map(|list| f(tables, list));
-        let seen = context::with(|running| match running {
-            // Nearly always: the list belongs here. (The kernel's number would not do: it may be another's by now.)
-            Some(context) if self.is_of(context) => context.with_tables(look),
-            _ => {
-                let home = self.context.borrow().upgrade();
-                home.and_then(|context| context.with_tables(look))
-            }
-        });
-        seen.unwrap_or(none)
-    }
-
-    #[inline]
-    fn is_of(&self, context: &Context) -> bool {
-        std::ptr::eq(self.context.borrow().as_ptr(), context)
-    }
-
-    /// Whether nobody waits here.
-    ///
-    /// ```
-    /// assert!(curio::traps::WaitList::new().is_empty());
-    /// ```
-    pub fn is_empty(&self) -> bool {
-        self.with_list(true, |tables, list| tables.waits.first(list).is_none())
-    }
-
-    /// Notifies the operation that has waited longest. False if nobody waits.
-    ///
-    /// ```
-    /// assert!(!curio::traps::WaitList::new().notify_one());
-    /// ```
-    pub fn notify_one(&self) -> bool {
-        self.with_list(false, Tables::notify_one)
-    }
-
-    /// Whether somebody has waited here, in a kernel that is gone.
-    pub(crate) fn is_orphaned(&self) -> bool {
-        self.list.get().is_some() && self.context.borrow().strong_count() == 0
-    }
-
-    /// Ends the wait of an operation that is dropped; unlike dropping it, also while the kernel does not run. True if it
-    /// had been notified.
-    pub(crate) fn dismiss(&self, waiting: &mut Waiting) -> bool {
-        let Some(context) = self.context.borrow().upgrade() else {
-            waiting.key = None;
-            return false;
-        };
-        let mut tables = context.tables.borrow_mut();
-        let found = waiting.find(&tables);
-        waiting.key = None;
-        let Some(index) = found else { return false };
-        let notified = tables.waits.get(index).armed == Armed::Notified;
-        let waker = tables.end_wait(index);
-        drop(tables);
-        drop(waker);
-        notified
-    }
-
-    /// Notifies all who wait here.
-    ///
-    /// ```
-    /// curio::traps::WaitList::new().notify_all();
-    /// ```
-    pub fn notify_all(&self) {
-        self.with_list((), Tables::notify_all);
-    }
-}
-
-impl Drop for WaitList {
-    fn drop(&mut self) {
-        self.with_list((), |tables, list| tables.waits.remove_list(list));
-    }
-}
-
-impl fmt::Debug for WaitList {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("WaitList")
-            .field("is_empty", &self.is_empty())
-            .finish()
-    }
-}
 
 /// For operations that complete without waiting: lets the task pause now and then, so that one that never has to wait
 /// does not keep all others from running. `Pending` means: the task has had its share of this run and was queued again.

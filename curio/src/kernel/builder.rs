@@ -1,0 +1,106 @@
+//! The settings of a kernel.
+
+use std::time::Duration;
+
+use super::Kernel;
+use crate::activation::Activation;
+use crate::context::{Clock, Context};
+use crate::error::Result;
+use crate::log::Installed;
+
+/// Settings of a [`Kernel`]; see [`Kernel::builder`].
+#[derive(Debug)]
+pub struct Builder {
+    clock: Clock,
+    seed: Option<u64>,
+    shutdown_timeout: Duration,
+    activations: Vec<Installed>,
+}
+
+impl Builder {
+    pub(super) fn new() -> Builder {
+        Builder {
+            clock: Clock::Real,
+            seed: None,
+            shutdown_timeout: Duration::from_secs(10),
+            activations: Vec::new(),
+        }
+    }
+
+    /// Where the kernel takes the time from.
+    ///
+    /// ```
+    /// use curio::{Clock, Kernel};
+    /// Kernel::builder().clock(Clock::Virtual).build().unwrap();
+    /// ```
+    pub fn clock(mut self, clock: Clock) -> Builder {
+        self.clock = clock;
+        self
+    }
+
+    /// Shuffles the ready queue: each seed is another schedule, and the same seed always the same. For tests; without a
+    /// seed, tasks run first in, first out.
+    ///
+    /// ```
+    /// use curio::Kernel;
+    /// Kernel::builder().seed(42).build().unwrap();
+    /// ```
+    pub fn seed(mut self, seed: u64) -> Builder {
+        self.seed = Some(seed);
+        self
+    }
+
+    /// How long a shutdown waits for cancelled tasks; the default is ten seconds. A task that has not ended then is
+    /// logged with the place where it waits, and dropped.
+    ///
+    /// ```
+    /// use curio::Kernel;
+    /// use std::time::Duration;
+    /// Kernel::builder().shutdown_timeout(Duration::from_secs(1)).build().unwrap();
+    /// ```
+    pub fn shutdown_timeout(mut self, limit: Duration) -> Builder {
+        self.shutdown_timeout = limit;
+        self
+    }
+
+    /// Somebody who is told of everything that the kernel does (Python Curio: `activations=`). There may be several; they are
+    /// called in the order in which they were installed.
+    ///
+    /// ```
+    /// use curio::activation::{Activation, TaskInfo};
+    /// use std::time::Instant;
+    ///
+    /// struct Log;
+    ///
+    /// impl Activation for Log {
+    ///     fn running(&mut self, _at: Instant, task: &TaskInfo) {
+    ///         println!("RUN {}", task.name);
+    ///     }
+    /// }
+    ///
+    /// let kernel = curio::Kernel::builder().activation(Log).build().unwrap();
+    /// kernel.run(async {}).unwrap();
+    /// ```
+    pub fn activation(mut self, activation: impl Activation + 'static) -> Builder {
+        self.activations.push(Installed::new(activation));
+        self
+    }
+
+    /// Makes the kernel.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`] if the system gives no selector (no file descriptors are left).
+    ///
+    /// ```
+    /// let kernel = curio::Kernel::builder().build().unwrap();
+    /// kernel.run(async {}).unwrap();
+    /// ```
+    pub fn build(self) -> Result<Kernel> {
+        Ok(Kernel {
+            context: Context::new(self.clock, self.seed, self.activations)?,
+            shutdown_timeout: self.shutdown_timeout,
+            closed: false,
+        })
+    }
+}

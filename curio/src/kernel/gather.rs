@@ -1,0 +1,122 @@
+//! What comes from outside: wakes from other threads, timers, events of sockets.
+//!
+//! When nothing is ready, the kernel blocks until the next deadline. On the virtual clock it does not block: when every task
+//! waits, the clock jumps there.
+
+use std::time::Duration;
+
+use super::Kernel;
+use crate::context::Clock;
+use crate::error::{Deadlock, Error, Result};
+
+/// No wait for events is longer than this; selectors do not take any number.
+const LONGEST_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
+
+impl Kernel {
+    /// Collects what has happened outside: wakes from other threads, timers, events. With `block` it sleeps until
+    /// something has, or `until` has come; but never while a task is ready.
+    pub(super) fn gather(&self, block: bool, until: Option<u64>) -> Result<()> {
+        let context = &*self.context;
+        context.tell();
+        context.forget_time();
+        self.collect_wakes();
+        self.expire_timers();
+        let tables = context.tables.borrow();
+        let ready = tables.ready_tasks() > 0;
+        if ready && tables.sources.len() == 0 {
+            return Ok(());
+        }
+        let deadline = [tables.timers.next_deadline(), until].into_iter().flatten().min();
+        drop(tables);
+        if ready || !block && context.clock == Clock::Real {
+            return self.poll(Some(Duration::ZERO));
+        }
+        match context.clock {
+            Clock::Real => {
+                if !self.falls_idle(deadline) {
+                    return self.poll(Some(Duration::ZERO));
+                }
+                let wait =
+                    deadline.map(|d| Duration::from_nanos(d.saturating_sub(context.now())).min(LONGEST_WAIT));
+                self.poll(wait)?;
+                self.expire_timers();
+            }
+            Clock::Virtual => {
+                self.poll(Some(Duration::ZERO))?;
+                if context.tables.borrow().ready_tasks() > 0 {
+                    return Ok(());
+                }
+                if (block || deadline.is_some()) && !self.falls_idle(deadline) {
+                    return Ok(());
+                }
+                match deadline {
+                    Some(deadline) => {
+                        context.set_time(deadline);
+                        self.expire_timers();
+                    }
+                    None if !block => {}
+                    None if context.tables.borrow().is_woken_from_outside() => self.poll(None)?,
+                    None => {
+                        let report = context.tables.borrow().report();
+                        return Err(Error::Deadlock(Deadlock::new(format!(
+                            "deadlock: every task waits, and nothing can wake one{report}"
+                        ))));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells the activations that nothing is ready, and everything before. False if they have changed that.
+    fn falls_idle(&self, until: Option<u64>) -> bool {
+        let context = &*self.context;
+        if context.activations.is_none() {
+            return true;
+        }
+        context.tables.borrow_mut().note(|log, _| log.idle(until));
+        context.tell();
+        context.tables.borrow().ready_tasks() == 0
+    }
+
+    /// Waits for events, and enters them.
+    fn poll(&self, mut timeout: Option<Duration>) -> Result<()> {
+        let context = &*self.context;
+        if timeout != Some(Duration::ZERO) && !context.remote.fall_asleep() {
+            timeout = Some(Duration::ZERO);
+        }
+        let mut selector = context.selector.borrow_mut();
+        let polled = selector.poll(timeout);
+        context.forget_time();
+        context.with_tables(|tables| {
+            for (source, bits) in selector.events() {
+                tables.source_event(source, bits);
+            }
+        });
+        drop(selector);
+        self.collect_wakes();
+        polled.map_err(Error::Io)
+    }
+
+    fn collect_wakes(&self) {
+        if self.context.remote.has_mail() {
+            self.context.with_tables(|tables| {
+                let mut woken = std::mem::take(&mut tables.remote_wakes);
+                self.context.remote.drain(&mut woken);
+                woken.drain(..).for_each(|task| tables.schedule(task));
+                tables.remote_wakes = woken;
+            });
+        }
+    }
+
+    fn expire_timers(&self) {
+        let context = &*self.context;
+        let due = context.tables.borrow().timers.next_deadline();
+        if let Some(due) = due {
+            let now = context.now();
+            if due <= now {
+                context.with_tables(|tables| tables.expire_timers(now));
+            }
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! How an operation waits for a socket: it tries the system call, and waits only if that would block.
+
+use std::io;
+use std::panic::Location;
+use std::task::{Context as TaskContext, Poll};
+
+use super::{Label, Waiting};
+use crate::context::{self, Context};
+use crate::error::{Busy, Error, Result};
+use crate::key::{Key, NONE};
+use crate::readiness::Direction;
+use crate::tables::Tables;
+
+impl Waiting {
+    /// Tries a system call on a socket, and waits if it would block. `call` tells besides its result whether the socket
+    /// is exhausted. There is one seat for each direction, for the operation that waits.
+    #[inline]
+    pub(crate) fn poll_io<R>(
+        &mut self,
+        source: Key,
+        direction: Direction,
+        cx: &mut TaskContext<'_>,
+        place: &'static Location<'static>,
+        mut call: impl FnMut() -> io::Result<(R, bool)>,
+    ) -> Poll<Result<R>> {
+        context::with(|context| {
+            let Some((context, task)) = context.and_then(|c| Some((c, c.task.get()?.index()))) else {
+                return Poll::Ready(Err(Error::NoKernel));
+            };
+            if !context.spend() {
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            loop {
+                let seat = match self.may_try(context, source, direction) {
+                    Ok(Try::Now(seat)) => seat,
+                    Ok(Try::Later) => return self.wait_ready(context, task, source, direction, cx, place),
+                    Err(error) => return Poll::Ready(Err(error)),
+                };
+                match call() {
+                    Ok((value, short)) => {
+                        if short || self.key.is_some() {
+                            self.complete_io(context, source, direction, short, seat);
+                        }
+                        return Poll::Ready(Ok(value));
+                    }
+                    Err(error) => {
+                        if let Some(error) = self.failed_io(context, source, direction, error) {
+                            return Poll::Ready(Err(error));
+                        }
+                    }
+                }
+            }
+        })
+    }
+
+    /// Whether a system call may be tried: the socket is thought to be ready, and nobody else waits for it.
+    #[inline]
+    fn may_try(&mut self, context: &Context, source: Key, direction: Direction) -> Result<Try> {
+        let mut tables = context.tables.borrow_mut();
+        let Some(entry) = tables.find_source(source) else {
+            drop(tables);
+            return Err(self.gone(context, source));
+        };
+        let (ready, seat) = (entry.is_ready(direction), *entry.seat(direction));
+        if seat != NONE && self.find(&tables) != Some(seat) {
+            return Err(Error::Busy(direction.into()));
+        }
+        Ok(if ready { Try::Now(seat) } else { Try::Later })
+    }
+
+    #[inline(never)]
+    fn wait_ready<R>(
+        &mut self,
+        context: &Context,
+        task: u32,
+        source: Key,
+        direction: Direction,
+        cx: &mut TaskContext<'_>,
+        place: &'static Location<'static>,
+    ) -> Poll<Result<R>> {
+        let tables = context.tables.borrow_mut();
+        let arm = |tables: &mut Tables, index: u32| tables.arm_source(index, source, direction);
+        match self.enter(context, tables, task, cx, direction.into(), place, arm) {
+            Ok(()) => Poll::Pending,
+            Err(error) => Poll::Ready(Err(error)),
+        }
+    }
+
+    /// A system call has failed. None: it is to be tried again, when the socket is ready.
+    #[cold]
+    fn failed_io(
+        &mut self,
+        context: &Context,
+        source: Key,
+        direction: Direction,
+        error: io::Error,
+    ) -> Option<Error> {
+        match error.kind() {
+            io::ErrorKind::Interrupted => None,
+            io::ErrorKind::WouldBlock => {
+                if let Some(entry) = context.tables.borrow_mut().find_source(source) {
+                    entry.clear(direction);
+                }
+                None
+            }
+            _ => {
+                self.complete();
+                Some(Error::Io(error))
+            }
+        }
+    }
+
+    /// A system call has succeeded. `seat` is the operation's own node, if it has waited.
+    #[inline]
+    fn complete_io(&mut self, context: &Context, source: Key, direction: Direction, short: bool, seat: u32) {
+        let mut tables = context.tables.borrow_mut();
+        if short && let Some(entry) = tables.find_source(source) {
+            entry.short(direction);
+        }
+        if seat != NONE {
+            let waker = tables.complete_wait(seat);
+            self.key = None;
+            drop(tables);
+            drop(waker);
+        } else {
+            drop(tables);
+            self.complete();
+        }
+    }
+
+    /// The source is not in the tables any more, or never was.
+    #[cold]
+    fn gone(&mut self, context: &Context, source: Key) -> Error {
+        self.complete();
+        if context.id == source.kernel() {
+            Error::Closed
+        } else {
+            Error::NoKernel
+        }
+    }
+}
+
+/// Whether to try a system call.
+enum Try {
+    /// With the operation's own node, or NONE if it has not waited.
+    Now(u32),
+    Later,
+}
+
+impl From<Direction> for Label {
+    fn from(direction: Direction) -> Label {
+        match direction {
+            Direction::Read => Label::READ_WAIT,
+            Direction::Write => Label::WRITE_WAIT,
+        }
+    }
+}
+
+impl From<Direction> for Busy {
+    fn from(direction: Direction) -> Busy {
+        match direction {
+            Direction::Read => Busy::Reader,
+            Direction::Write => Busy::Writer,
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! Who waits for a primitive.
+
+use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::rc::Weak;
+
+use super::Waiting;
+use crate::context::{self, Context};
+use crate::error::{Error, Result};
+use crate::key::Key;
+use crate::tables::Tables;
+use crate::waits::Armed;
+
+/// The operations that wait for a primitive, in the order in which they came.
+///
+/// It belongs to the kernel in which it was first waited on, until that is gone. It may be notified from there, and while
+/// that kernel does not run. None of its methods waits or switches.
+///
+/// See the [module's documentation](self) for an example.
+#[derive(Default)]
+pub struct WaitList {
+    /// None until somebody waits.
+    list: Cell<Option<Key>>,
+    context: RefCell<Weak<Context>>,
+}
+
+impl WaitList {
+    /// An empty list.
+    ///
+    /// ```
+    /// assert!(curio::traps::WaitList::new().is_empty());
+    /// ```
+    pub const fn new() -> WaitList {
+        WaitList {
+            list: Cell::new(None),
+            context: RefCell::new(Weak::new()),
+        }
+    }
+
+    /// The place of the list in this kernel, for somebody who is going to wait.
+    #[inline]
+    pub(super) fn join(&self, context: &Context, tables: &mut Tables) -> Result<u32> {
+        match self.list.get().and_then(|key| tables.waits.find_list(key)) {
+            Some(list) => Ok(list),
+            None => self.settle(context, tables),
+        }
+    }
+
+    #[cold]
+    fn settle(&self, context: &Context, tables: &mut Tables) -> Result<u32> {
+        let mut home = self.context.borrow_mut();
+        if self.list.get().is_some() && home.upgrade().is_some() {
+            return Err(Error::NoKernel);
+        }
+        *home = context.weak();
+        let key = tables.waits.add_list();
+        self.list.set(Some(key));
+        Ok(key.index())
+    }
+
+    #[inline]
+    fn with_list<R>(&self, none: R, f: impl FnOnce(&mut Tables, u32) -> R) -> R {
+        let Some(key) = self.list.get() else { return none };
+        let look = |tables: &mut Tables| tables.waits.find_list(key).map(|list| f(tables, list));
+        let seen = context::with(|running| match running {
+            // Nearly always: the list belongs here. (The kernel's number would not do: it may be another's by now.)
+            Some(context) if self.is_of(context) => context.with_tables(look),
+            _ => {
+                let home = self.context.borrow().upgrade();
+                home.and_then(|context| context.with_tables(look))
+            }
+        });
+        seen.unwrap_or(none)
+    }
+
+    #[inline]
+    fn is_of(&self, context: &Context) -> bool {
+        std::ptr::eq(self.context.borrow().as_ptr(), context)
+    }
+
+    /// Whether nobody waits here.
+    ///
+    /// ```
+    /// assert!(curio::traps::WaitList::new().is_empty());
+    /// ```
+    pub fn is_empty(&self) -> bool {
+        self.with_list(true, |tables, list| tables.waits.first(list).is_none())
+    }
+
+    /// Notifies the operation that has waited longest. False if nobody waits.
+    ///
+    /// ```
+    /// assert!(!curio::traps::WaitList::new().notify_one());
+    /// ```
+    pub fn notify_one(&self) -> bool {
+        self.with_list(false, Tables::notify_one)
+    }
+
+    /// Whether somebody has waited here, in a kernel that is gone.
+    pub(crate) fn is_orphaned(&self) -> bool {
+        self.list.get().is_some() && self.context.borrow().strong_count() == 0
+    }
+
+    /// Ends the wait of an operation that is dropped; unlike dropping it, also while the kernel does not run. True if it
+    /// had been notified.
+    pub(crate) fn dismiss(&self, waiting: &mut Waiting) -> bool {
+        let Some(context) = self.context.borrow().upgrade() else {
+            waiting.key = None;
+            return false;
+        };
+        let mut tables = context.tables.borrow_mut();
+        let found = waiting.find(&tables);
+        waiting.key = None;
+        let Some(index) = found else { return false };
+        let notified = tables.waits.get(index).armed == Armed::Notified;
+        let waker = tables.end_wait(index);
+        drop(tables);
+        drop(waker);
+        notified
+    }
+
+    /// Notifies all who wait here.
+    ///
+    /// ```
+    /// curio::traps::WaitList::new().notify_all();
+    /// ```
+    pub fn notify_all(&self) {
+        self.with_list((), Tables::notify_all);
+    }
+}
+
+impl Drop for WaitList {
+    fn drop(&mut self) {
+        self.with_list((), |tables, list| tables.waits.remove_list(list));
+    }
+}
+
+impl fmt::Debug for WaitList {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WaitList")
+            .field("is_empty", &self.is_empty())
+            .finish()
+    }
+}
