@@ -210,12 +210,14 @@ async fn chat_server(addr: impl ToAddrs) -> Result<()> {
     let listener = TcpListener::bind(addr)?;
     println!("Server listening at {}", listener.local_addr()?);
     let news = Queue::bounded(NEWS);
-    TaskGroup::all()
+    // The room opens before the first client comes, and closes when the last one has left.
+    TaskGroup::none()
         .scope(async |g| {
             g.spawn(room(news.clone()));
-            g.spawn(run_server(listener, async move |client, addr| {
+            run_server(listener, async move |client, addr| {
                 chat_client(&news, client, addr).await
-            }));
+            })
+            .await
         })
         .await
 }

@@ -4,9 +4,20 @@ use crate::child::{Running, example, is_enabled};
 
 /// Those that look at their arguments. `hello` and `readme` are as short as a program can be, and ignore them.
 fn programs() -> impl Iterator<Item = &'static str> {
-    ["kid", "kid_threads", "kid_tokio", "echo", "echo_server"]
-        .into_iter()
-        .filter(|name| is_enabled(name))
+    [
+        "kid",
+        "kid_threads",
+        "kid_tokio",
+        "kid_friends",
+        "prodcons",
+        "pubsub",
+        "echo",
+        "echo_server",
+        "chat",
+        "happy_eyeballs",
+    ]
+    .into_iter()
+    .filter(|name| is_enabled(name))
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::env;
 use std::io::{BufRead, BufReader, Read};
 use std::path::PathBuf;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -49,11 +49,32 @@ pub(crate) fn is_enabled(example: &str) -> bool {
     example != "kid_tokio" || cfg!(feature = "tokio")
 }
 
+/// Whether there is a netcat that knows `-N`. (If not, who calls this skips its test.)
+pub(crate) fn has_netcat() -> bool {
+    let help = Command::new("nc").arg("-h").stdin(Stdio::null()).output();
+    let is_known = |output: &[u8]| String::from_utf8_lossy(output).contains("OpenBSD");
+    let known = help.is_ok_and(|help| is_known(&help.stdout) || is_known(&help.stderr));
+    if !known {
+        eprintln!("skipped: `nc` is not installed, or not the one of OpenBSD");
+    }
+    known
+}
+
 impl Running {
     /// Starts a program that reads nothing.
     pub(crate) fn start(command: &mut Command) -> Running {
+        Running::spawn(command.stdin(Stdio::null()))
+    }
+
+    /// Starts a program that reads what the test writes.
+    pub(crate) fn start_with_input(command: &mut Command) -> (Running, ChildStdin) {
+        let mut running = Running::spawn(command.stdin(Stdio::piped()));
+        let stdin = running.child.stdin.take().expect("it is piped");
+        (running, stdin)
+    }
+
+    fn spawn(command: &mut Command) -> Running {
         let mut child = command
-            .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()

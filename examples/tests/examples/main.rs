@@ -3,7 +3,9 @@
 //! All in one test program, so that the rest does not wait for the programs that take 25 seconds.
 
 mod arguments;
+mod chat;
 mod child;
+mod happy_eyeballs;
 mod readme;
 mod servers;
 mod transcripts;

@@ -2,11 +2,11 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::child::{LIMIT, Running, example};
+use crate::child::{LIMIT, Running, example, has_netcat};
 
 const SERVERS: [&str; 2] = ["echo", "echo_server"];
 
@@ -125,16 +125,7 @@ fn a_client_that_resets_its_connection_harms_nobody() {
 
 #[test]
 fn netcat_is_a_client() {
-    let help = Command::new("nc").arg("-h").stdin(Stdio::null()).output();
-    let is_known = |output: &std::process::Output| {
-        let (out, err) = (
-            String::from_utf8_lossy(&output.stdout),
-            String::from_utf8_lossy(&output.stderr),
-        );
-        out.contains("OpenBSD") || err.contains("OpenBSD")
-    };
-    if !help.as_ref().is_ok_and(is_known) {
-        eprintln!("skipped: `nc` is not installed, or not the one of OpenBSD");
+    if !has_netcat() {
         return;
     }
     for name in SERVERS {
@@ -157,7 +148,7 @@ fn an_address_that_cannot_be_had_gets_one_clear_line() {
         .local_addr()
         .map(|addr| (taken, addr.to_string()))
         .expect("it is bound");
-    for name in SERVERS {
+    for name in SERVERS.into_iter().chain(["chat"]) {
         for (addr, error_begins) in [
             (
                 taken.1.as_str(),

@@ -63,7 +63,7 @@ impl Transcript {
 fn on_the_real_clock() {
     let start = Instant::now();
     let transcripts = Transcript::all();
-    assert!(transcripts.len() >= 5, "transcripts are missing");
+    assert!(transcripts.len() >= 8, "transcripts are missing");
     let running: Vec<_> = transcripts
         .iter()
         .filter(|transcript| is_enabled(&transcript.name))
@@ -77,7 +77,8 @@ fn on_the_real_clock() {
 
 #[test]
 fn on_a_virtual_clock() {
-    for name in ["kid", "kid_tokio"].into_iter().filter(|name| is_enabled(name)) {
+    let names = ["kid", "kid_tokio", "kid_friends", "prodcons", "pubsub"];
+    for name in names.into_iter().filter(|name| is_enabled(name)) {
         let start = Instant::now();
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("transcripts/{name}.txt"));
         let transcript = Transcript::read(&path);
