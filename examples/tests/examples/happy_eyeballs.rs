@@ -1,10 +1,9 @@
 //! Happy eyeballs, with addresses that answer, refuse, and keep silent.
 
-use std::io::{ErrorKind, Write};
+use std::io::Write;
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::time::{Duration, Instant};
 
-use crate::child::{LIMIT, Running, example};
+use crate::child::{Running, example};
 
 /// A delay that no test waits for.
 const NEVER: &str = "3600000";
@@ -24,23 +23,6 @@ fn refusing() -> ([TcpStream; 2], SocketAddr) {
     ([client, server], addr)
 }
 
-/// An address that keeps silent: its queue is full, and nobody accepts.
-#[cfg(target_os = "linux")]
-fn silent() -> ((TcpListener, Vec<TcpStream>), SocketAddr) {
-    let (listener, addr) = good();
-    let mut queue = Vec::new();
-    loop {
-        // How long one waits for an answer makes no difference: the queue stays full.
-        match TcpStream::connect_timeout(&addr, Duration::from_millis(500)) {
-            Ok(client) => queue.push(client),
-            Err(error) => {
-                assert_eq!(error.kind(), ErrorKind::TimedOut);
-                return ((listener, queue), addr);
-            }
-        }
-    }
-}
-
 /// Starts the example.
 fn start(delay: &str, addrs: &[SocketAddr]) -> Running {
     let addrs = addrs.iter().map(SocketAddr::to_string);
@@ -52,19 +34,6 @@ fn greet(listener: &TcpListener) -> TcpStream {
     let (mut client, _) = listener.accept().expect("somebody connects");
     client.write_all(b"Welcome\n").expect("it is connected");
     client
-}
-
-/// How many connections to this address are waiting for an answer.
-#[cfg(target_os = "linux")]
-fn attempts(addr: SocketAddr) -> usize {
-    const SYN_SENT: &str = "02";
-    let table = std::fs::read_to_string("/proc/net/tcp").expect("the system tells");
-    let port = format!(":{:04X}", addr.port());
-    let rows = table
-        .lines()
-        .map(|line| line.split_whitespace().collect::<Vec<_>>());
-    rows.filter(|row| row.len() > 3 && row[2].ends_with(&port) && row[3] == SYN_SENT)
-        .count()
 }
 
 #[test]
@@ -106,40 +75,6 @@ fn if_all_refuse_it_says_so() {
 }
 
 #[test]
-#[cfg(target_os = "linux")]
-fn who_keeps_silent_is_overtaken_and_given_up() {
-    let ((_streams, bad), (_queue, silent), (listener, good)) = (refusing(), silent(), good());
-    // This test would see an attempt that goes on.
-    let waits = start(NEVER, &[silent]);
-    assert_eq!(waits.line(), format!("Trying {silent}"));
-    let deadline = Instant::now() + LIMIT;
-    while attempts(silent) == 0 {
-        assert!(Instant::now() < deadline, "no attempt is seen");
-        std::thread::yield_now();
-    }
-    drop(waits);
-    assert_eq!(attempts(silent), 0);
-
-    let program = start("1000", &[bad, silent, good]);
-    let client = greet(&listener);
-    assert_eq!(program.line(), format!("Trying {bad}"));
-    assert!(program.line().starts_with("Failed: "));
-    for line in [
-        format!("Trying {silent}"),
-        format!("Trying {good}"),
-        format!("Connected to {good}"),
-        format!("Gave up {silent}"),
-        "Welcome".to_string(),
-    ] {
-        assert_eq!(program.line(), line);
-    }
-    // It lives and talks to the winner, and nothing is left of the loser.
-    assert_eq!(attempts(silent), 0);
-    drop(client);
-    assert!(program.finish().status.success());
-}
-
-#[test]
 fn addresses_are_needed_and_delays_are_numbers() {
     for arguments in [
         &[][..],
@@ -157,5 +92,77 @@ fn addresses_are_needed_and_delays_are_numbers() {
         let given = arguments.join(" ");
         let expected = format!("happy_eyeballs: does not understand {given:?}; try --help\n");
         assert_eq!(finished.stderr, expected);
+    }
+}
+
+/// What is needed to keep silent, and to see who waits, differs from system to system.
+#[cfg(target_os = "linux")]
+mod silence {
+    use std::io::ErrorKind;
+    use std::net::{SocketAddr, TcpListener, TcpStream};
+    use std::time::{Duration, Instant};
+
+    use super::{NEVER, good, greet, refusing, start};
+    use crate::child::LIMIT;
+
+    /// An address that keeps silent: its queue is full, and nobody accepts.
+    fn silent() -> ((TcpListener, Vec<TcpStream>), SocketAddr) {
+        let (listener, addr) = good();
+        let mut queue = Vec::new();
+        loop {
+            // How long one waits for an answer makes no difference: the queue stays full.
+            match TcpStream::connect_timeout(&addr, Duration::from_millis(500)) {
+                Ok(client) => queue.push(client),
+                Err(error) => {
+                    assert_eq!(error.kind(), ErrorKind::TimedOut);
+                    return ((listener, queue), addr);
+                }
+            }
+        }
+    }
+
+    /// How many connections to this address are waiting for an answer.
+    fn attempts(addr: SocketAddr) -> usize {
+        const SYN_SENT: &str = "02";
+        let table = std::fs::read_to_string("/proc/net/tcp").expect("the system tells");
+        let port = format!(":{:04X}", addr.port());
+        let rows = table
+            .lines()
+            .map(|line| line.split_whitespace().collect::<Vec<_>>());
+        rows.filter(|row| row.len() > 3 && row[2].ends_with(&port) && row[3] == SYN_SENT)
+            .count()
+    }
+
+    #[test]
+    fn who_keeps_silent_is_overtaken_and_given_up() {
+        let ((_streams, bad), (_queue, silent), (listener, good)) = (refusing(), silent(), good());
+        // This test would see an attempt that goes on.
+        let waits = start(NEVER, &[silent]);
+        assert_eq!(waits.line(), format!("Trying {silent}"));
+        let deadline = Instant::now() + LIMIT;
+        while attempts(silent) == 0 {
+            assert!(Instant::now() < deadline, "no attempt is seen");
+            std::thread::yield_now();
+        }
+        drop(waits);
+        assert_eq!(attempts(silent), 0);
+
+        let program = start("1000", &[bad, silent, good]);
+        let client = greet(&listener);
+        assert_eq!(program.line(), format!("Trying {bad}"));
+        assert!(program.line().starts_with("Failed: "));
+        for line in [
+            format!("Trying {silent}"),
+            format!("Trying {good}"),
+            format!("Connected to {good}"),
+            format!("Gave up {silent}"),
+            "Welcome".to_string(),
+        ] {
+            assert_eq!(program.line(), line);
+        }
+        // It lives and talks to the winner, and nothing is left of the loser.
+        assert_eq!(attempts(silent), 0);
+        drop(client);
+        assert!(program.finish().status.success());
     }
 }
