@@ -522,7 +522,8 @@ impl<T: 'static> TaskGroup<T> {
     }
 
     /// Starts a daemon in the group (Python Curio: `spawn(daemon=True)`): it is cancelled when the other members have ended,
-    /// and its result and its failure are not the group's.
+    /// and its result and its failure are not the group's. When the group is cancelled, daemons are cancelled together with
+    /// the others: one that the others need for their clean-up belongs in a group of its own, around this one.
     ///
     /// # Panics
     ///
