@@ -1,0 +1,4 @@
+//! The wrong turn of the chapter. It compiles, and its output is in the page.
+
+pub mod join2;
+pub mod left_behind;
