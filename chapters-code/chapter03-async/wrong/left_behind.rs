@@ -9,8 +9,8 @@ use crate::wrong::join2::join2;
 
 /// The parent of two, who leaves when both have ended.
 pub async fn parent_of_two() {
+    let friend = spawn("friend", kid("friend", 2)).await;
     let kid = spawn("kid", kid("kid", 8)).await;
-    let friend = spawn("friend", crate::programs::kid("friend", 2)).await;
     join2(kid.join(), friend.join()).await;
     say("parent", "Everyone is here. We're leaving!");
 }

@@ -1,0 +1,25 @@
+//! What a task is doing, as `ps` and the reports show it.
+
+use crate::waits::Label;
+
+/// What a task is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// In the ready queue, or about to be.
+    Ready,
+    /// Running at this very moment.
+    Running,
+    /// Waiting for something.
+    Waiting(Label),
+}
+
+impl State {
+    /// The name that `ps` shows.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            State::Ready => "READY",
+            State::Running => "RUNNING",
+            State::Waiting(label) => label.as_str(),
+        }
+    }
+}

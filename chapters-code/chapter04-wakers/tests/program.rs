@@ -1,0 +1,76 @@
+//! The program of chapter 4: what it prints, and what it says to bad arguments.
+
+#[path = "../../common/program.rs"]
+mod program;
+
+use std::collections::BTreeSet;
+
+use chapter4::kernel::Kernel;
+use chapter4::wrong::late;
+use chapter4::{programs, voice};
+use program::Program;
+
+const CHAPTER4: Program = Program {
+    name: "chapter4",
+    path: env!("CARGO_BIN_EXE_chapter4"),
+    package: env!("CARGO_MANIFEST_DIR"),
+    programs: &[
+        "calls",
+        "ping-pong",
+        "polite",
+        "both-here",
+        "postman",
+        "trace",
+        "trace-both",
+        "ps",
+        "foreign",
+        "busy",
+        "late",
+        "costs",
+    ],
+    without_seed: &["costs"],
+};
+
+#[test]
+fn transcripts_are_what_the_programs_print() {
+    CHAPTER4.check_transcripts();
+}
+
+#[test]
+fn every_program_is_in_the_help_and_runs() {
+    CHAPTER4.check_programs();
+}
+
+#[test]
+fn bad_arguments_get_one_clear_line() {
+    CHAPTER4.check_bad_arguments();
+}
+
+#[test]
+fn what_is_said_does_not_depend_on_the_schedule() {
+    for start in [programs::family, programs::calls, |kernel: &mut Kernel| {
+        programs::ping_pong(kernel, 9);
+    }] {
+        let said = |mut kernel: Kernel| -> BTreeSet<String> {
+            start(&mut kernel);
+            let (ended, said) = voice::listen(|| kernel.run_all());
+            assert_eq!(ended, Ok(()));
+            said.into_iter().collect()
+        };
+        let expected = said(Kernel::new());
+        for seed in 0..200 {
+            assert_eq!(said(Kernel::with_seed(seed)), expected, "seed {seed}");
+        }
+    }
+}
+
+#[test]
+fn a_late_waker_is_a_lost_wake_up() {
+    for _ in 0..50 {
+        let mut kernel = Kernel::new();
+        late::start(&mut kernel);
+        let (ended, said) = voice::listen(|| kernel.run_all());
+        assert!(ended.is_err());
+        assert_eq!(said, ["parent: I wait for the postman."]);
+    }
+}
