@@ -12,6 +12,7 @@ use std::{fs, hint, thread};
 
 use chapter4::channel::Channel;
 use chapter4::doorbell::Doorbell;
+use chapter4::join2::join2;
 use chapter4::kernel::Kernel;
 use chapter4::remote::spawn_thread;
 use chapter4::task::{spawn, yield_now};
@@ -115,6 +116,19 @@ fn who_is_woken_while_it_runs_runs_again() {
 fn a_note_exists_exactly_while_an_operation_waits() {
     under_all_schedules(checks::a_note_exists_exactly_while_an_operation_waits);
     checks::one_message_wakes_one();
+    under_all_schedules(|seed| {
+        let mut kernel = kernel(seed);
+        let channel = Channel::new();
+        let (kid, other) = (kernel.spawn("kid", yield_now()), channel.clone());
+        kernel.spawn("parent", async move {
+            join2(kid.join(), other.receive()).await;
+        });
+        polls(&mut kernel, "parent");
+        assert_eq!(kernel.waits(), 1, "the join is over, the receive waits");
+        channel.send(String::new());
+        assert_eq!(kernel.run_all(), Ok(()));
+        assert_eq!(kernel.waits(), 0);
+    });
 }
 
 #[test]
@@ -127,6 +141,7 @@ fn a_receive_waits_and_is_woken_by_a_send() {
 fn each_message_is_received_once_and_in_order() {
     under_all_schedules(checks::each_message_is_received_once_and_in_order);
     checks::who_waits_longest_is_woken_first();
+    under_all_schedules(checks::a_receive_that_is_polled_for_nothing_keeps_its_place);
 }
 
 #[test]

@@ -226,3 +226,19 @@ pub(crate) fn one_task_can_wait_for_two_messages(seed: Option<u64>) {
         [("left", "L".to_string()), ("right", "R".to_string())]
     );
 }
+
+pub(crate) fn a_receive_that_is_polled_for_nothing_keeps_its_place(seed: Option<u64>) {
+    let heard = Heard::default();
+    let mut kernel = kernel(seed);
+    let channel = Channel::new();
+    let receive = channel.receive();
+    kernel.spawn("first", async {
+        join2(receive, sender(Channel::new(), &["a", "b", "c"])).await;
+    });
+    run(&mut kernel, "");
+    kernel.spawn("second", receiver("second", channel.clone(), 1, heard));
+    run(&mut kernel, "");
+    channel.send("one".to_string());
+    channel.send("two".to_string());
+    run_to_the_end(&mut kernel);
+}
