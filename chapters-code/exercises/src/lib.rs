@@ -13,8 +13,11 @@
 //! stub must fail by its `todo!`, every solution must pass, every mistake must be caught by the check that is
 //! meant to catch it.
 
+use std::cell::RefCell;
 use std::io::Write as _;
+use std::ops::{Deref, DerefMut};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -97,6 +100,69 @@ impl Watchdog {
         });
         Watchdog {
             _dropped_in_time: sender,
+        }
+    }
+}
+
+/// A [`Mutex`](std::sync::Mutex) for exercises: with [`meanwhile`], a check lets something happen at the worst moment.
+#[derive(Debug, Default)]
+pub struct Lock<T>(Mutex<T>);
+
+/// What is under a [`Lock`]. When it is dropped, the lock is given back.
+#[derive(Debug)]
+pub struct LockGuard<'a, T>(Option<MutexGuard<'a, T>>);
+
+/// After how many locks were given back, and what.
+type Meanwhile = (u32, Box<dyn FnOnce()>);
+
+thread_local! {
+    static MEANWHILE: RefCell<Option<Meanwhile>> = const { RefCell::new(None) };
+}
+
+/// Lets this happen when this thread has given back locks for the nth time from now, as if another thread did it.
+/// It replaces what was to happen before; 0 stands for never.
+pub fn meanwhile(nth: u32, happens: impl FnOnce() + 'static) {
+    MEANWHILE.set((nth > 0).then(|| -> Meanwhile { (nth, Box::new(happens)) }));
+}
+
+impl<T> Lock<T> {
+    /// Puts a value under a lock.
+    pub fn new(value: T) -> Lock<T> {
+        Lock(Mutex::new(value))
+    }
+
+    /// Takes the lock.
+    pub fn lock(&self) -> LockGuard<'_, T> {
+        LockGuard(Some(self.0.lock().unwrap_or_else(PoisonError::into_inner)))
+    }
+}
+
+const UNTIL_DROPPED: &str = "the lock is given back when the guard is dropped, and not before";
+
+impl<T> Deref for LockGuard<'_, T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        self.0.as_ref().expect(UNTIL_DROPPED)
+    }
+}
+
+impl<T> DerefMut for LockGuard<'_, T> {
+    fn deref_mut(&mut self) -> &mut T {
+        self.0.as_mut().expect(UNTIL_DROPPED)
+    }
+}
+
+impl<T> Drop for LockGuard<'_, T> {
+    fn drop(&mut self) {
+        drop(self.0.take());
+        let happens = MEANWHILE.with_borrow_mut(|meanwhile| {
+            let (nth, _) = meanwhile.as_mut()?;
+            *nth -= 1;
+            meanwhile.take_if(|(nth, _)| *nth == 0)
+        });
+        if let Some((_, happens)) = happens {
+            happens();
         }
     }
 }

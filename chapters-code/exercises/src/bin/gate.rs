@@ -95,6 +95,139 @@ answers! {
         Caught("it_says_one_line_in_each_turn", "write down in `self` where it will go on");
     e3_never_ends "wrong/ch01/e3_never_ends.rs", "checks/ch01/e3_parent.rs":
         Caught("it_ends_and_stays_complete", "every turn after the last line must be complete");
+
+    c2_e1_stub "ch02/e1_predict.rs", "checks/ch02/e1_predict.rs": Todo;
+    c2_e1_solution "solutions/ch02/e1_predict.rs", "checks/ch02/e1_predict.rs": Pass;
+    c2_e1_kid_runs_at_once "wrong/ch02/e1_kid_runs_at_once.rs", "checks/ch02/e1_predict.rs":
+        Caught("the_first_round", "a new task goes to its end");
+    c2_e1_parent_first "wrong/ch02/e1_parent_first.rs", "checks/ch02/e1_predict.rs":
+        Caught("the_first_round", "the new task or the one who asked for it?");
+    c2_e1_parent_keeps_asking "wrong/ch02/e1_parent_keeps_asking.rs", "checks/ch02/e1_predict.rs":
+        Caught("each_task_has_as_many_turns_as_it_needs", "a task that waits is not in the queue");
+    c2_e1_no_turn_to_end "wrong/ch02/e1_no_turn_to_end.rs", "checks/ch02/e1_predict.rs":
+        Caught("each_task_has_as_many_turns_as_it_needs", "one more to reach its end");
+    c2_e1_woken_too_early "wrong/ch02/e1_woken_too_early.rs", "checks/ch02/e1_predict.rs":
+        Caught("the_whole_order", "turn 7 is the first that is wrong");
+
+    c2_e2_stub "ch02/e2_kernel.rs", "checks/ch02/e2_kernel.rs": Todo;
+    c2_e2_solution "solutions/ch02/e2_kernel.rs", "checks/ch02/e2_kernel.rs": Pass;
+    c2_e2_forgets_the_end "wrong/ch02/e2_forgets_the_end.rs", "checks/ch02/e2_kernel.rs":
+        Caught("a_join_after_the_end_is_answered", "who is not in the table has ended");
+    c2_e2_joins_nobody "wrong/ch02/e2_joins_nobody.rs", "checks/ch02/e2_kernel.rs":
+        Caught("a_join_is_answered_after_the_end_and_not_before", "a join of a running task is not answered at once");
+    c2_e2_wakes_one_joiner "wrong/ch02/e2_wakes_one_joiner.rs", "checks/ch02/e2_kernel.rs":
+        Caught("a_join_is_answered_after_the_end_and_not_before", "was it never woken?");
+    c2_e2_waits_in_the_queue "wrong/ch02/e2_waits_in_the_queue.rs", "checks/ch02/e2_kernel.rs":
+        Caught("each_task_is_in_one_place", "does a task that waits stay out of the ready queue?");
+    c2_e2_newest_message_first "wrong/ch02/e2_newest_message_first.rs", "checks/ch02/e2_kernel.rs":
+        Caught("each_message_is_received_once_and_in_order", "in another order than sent");
+    c2_e2_keeps_the_message "wrong/ch02/e2_keeps_the_message.rs", "checks/ch02/e2_kernel.rs":
+        Caught("each_message_is_received_once_and_in_order", "it goes to one receiver, or waits in the channel");
+    c2_e2_newest_receiver_first "wrong/ch02/e2_newest_receiver_first.rs", "checks/ch02/e2_kernel.rs":
+        Caught("who_waits_longest_is_served_first", "belongs to the one who has waited longest");
+    c2_e2_no_note "wrong/ch02/e2_no_note.rs", "checks/ch02/e2_kernel.rs":
+        Caught("each_task_is_in_one_place", "which is not where it is");
+
+    c2_e3_stub "ch02/e3_family.rs", "checks/ch02/e3_family.rs": Todo;
+    c2_e3_solution "solutions/ch02/e3_family.rs", "checks/ch02/e3_family.rs": Pass;
+    c2_e3_one_after_the_other "wrong/ch02/e3_one_after_the_other.rs", "checks/ch02/e3_family.rs":
+        Caught("all_kids_play_at_the_same_time", "then they play one after the other");
+    c2_e3_forgets_the_last_answer "wrong/ch02/e3_forgets_the_last_answer.rs", "checks/ch02/e3_family.rs":
+        Caught("it_waits_for_each_kid_by_its_number", "comes with the answer to its spawn, in the turn after it");
+    c2_e3_waits_for_the_last "wrong/ch02/e3_waits_for_the_last.rs", "checks/ch02/e3_family.rs":
+        Caught("it_ends_after_every_kid", "did it wait for each of them?");
+    c2_e3_one_too_many "wrong/ch02/e3_one_too_many.rs", "checks/ch02/e3_family.rs":
+        Caught("it_starts_as_many_kids_as_it_is_told", "spawns, of 0 kids");
+    c2_e3_waits_by_yielding "wrong/ch02/e3_waits_by_yielding.rs", "checks/ch02/e3_family.rs":
+        Caught("it_waits_for_each_kid_by_its_number", "the number of each kid");
+
+    c3_e1_stub "ch03/e1_predict.rs", "checks/ch03/e1_predict.rs": Todo;
+    c3_e1_solution "solutions/ch03/e1_predict.rs", "checks/ch03/e1_predict.rs": Pass;
+    c3_e1_runs_when_called "wrong/ch03/e1_runs_when_called.rs", "checks/ch03/e1_predict.rs":
+        Caught("nothing_of_a_future_runs_before_it_is_awaited", "and runs nothing of it");
+    c3_e1_kid_is_a_task "wrong/ch03/e1_kid_is_a_task.rs", "checks/ch03/e1_predict.rs":
+        Caught("who_awaits_waits_for_the_end", "the kid is no task");
+    c3_e1_spawn_does_not_stop "wrong/ch03/e1_spawn_does_not_stop.rs", "checks/ch03/e1_predict.rs":
+        Caught("a_task_runs_while_another_one_waits", "to spawn is a trap here");
+    c3_e1_friend_in_one_go "wrong/ch03/e1_friend_in_one_go.rs", "checks/ch03/e1_predict.rs":
+        Caught("a_task_runs_while_another_one_waits", "its turn is over when it yields");
+    c3_e1_kid_goes_on_first "wrong/ch03/e1_kid_goes_on_first.rs", "checks/ch03/e1_predict.rs":
+        Caught("the_whole_order", "line 6 is the first that is wrong");
+
+    c3_e2_stub "ch03/e2_adapter.rs", "checks/ch03/e2_adapter.rs": Todo;
+    c3_e2_solution "solutions/ch03/e2_adapter.rs", "checks/ch03/e2_adapter.rs": Pass;
+    c3_e2_polls_to_the_end "wrong/ch03/e2_polls_to_the_end.rs", "checks/ch03/e2_adapter.rs":
+        Caught("one_resume_is_one_poll", "one resume is one poll, no loop");
+    c3_e2_answers_too_late "wrong/ch03/e2_answers_too_late.rs", "checks/ch03/e2_adapter.rs":
+        Caught("an_answer_reaches_the_await_that_asked", "is the answer in the slot before the poll?");
+    c3_e2_expects_a_request "wrong/ch03/e2_expects_a_request.rs", "checks/ch03/e2_adapter.rs":
+        Caught("a_future_that_asks_nothing_gets_another_turn", "did not get another turn");
+    c3_e2_keeps_the_future "wrong/ch03/e2_keeps_the_future.rs", "checks/ch03/e2_adapter.rs":
+        Caught("a_ready_future_is_dropped_and_never_polled_again", "drop it at its end");
+    c3_e2_takes_too_early "wrong/ch03/e2_takes_too_early.rs", "checks/ch03/e2_adapter.rs":
+        Caught("a_request_is_handed_out_in_the_same_turn", "is it taken out after the poll?");
+    c3_e2_always_yields "wrong/ch03/e2_always_yields.rs", "checks/ch03/e2_adapter.rs":
+        Caught("a_request_is_handed_out_in_the_same_turn", "not the request that the future has left in the slot");
+
+    c3_e3_stub "ch03/e3_receive_two.rs", "checks/ch03/e3_receive_two.rs": Todo;
+    c3_e3_solution "solutions/ch03/e3_receive_two.rs", "checks/ch03/e3_receive_two.rs": Pass;
+    c3_e3_stops_without_asking "wrong/ch03/e3_stops_without_asking.rs", "checks/ch03/e3_receive_two.rs":
+        Caught("it_asks_twice_and_for_nothing_else", "it stopped without a request");
+    c3_e3_asks_in_every_poll "wrong/ch03/e3_asks_in_every_poll.rs", "checks/ch03/e3_receive_two.rs":
+        Caught("it_gives_the_messages_in_the_order_in_which_they_came", "Is the first message kept");
+    c3_e3_keeps_the_old_request "wrong/ch03/e3_keeps_the_old_request.rs", "checks/ch03/e3_receive_two.rs":
+        Caught("it_asks_twice_and_for_nothing_else", "it stopped without a request");
+    c3_e3_swapped "wrong/ch03/e3_swapped.rs", "checks/ch03/e3_receive_two.rs":
+        Caught("it_gives_the_messages_in_the_order_in_which_they_came", "left == right");
+    c3_e3_forgets_the_first "wrong/ch03/e3_forgets_the_first.rs", "checks/ch03/e3_receive_two.rs":
+        Caught("it_gives_the_messages_in_the_order_in_which_they_came", "Is the first message kept while it waits for the second?");
+
+    c4_e1_stub "ch04/e1_doorbell.rs", "checks/ch04/e1_doorbell.rs": Todo;
+    c4_e1_solution "solutions/ch04/e1_doorbell.rs", "checks/ch04/e1_doorbell.rs": Pass;
+    c4_e1_still_late "wrong/ch04/e1_still_late.rs", "checks/ch04/e1_doorbell.rs":
+        Caught("a_ring_is_never_lost", "between your look and your note");
+    c4_e1_busy "wrong/ch04/e1_busy.rs", "checks/ch04/e1_doorbell.rs":
+        Caught("a_ring_wakes_who_waits", "who waits does not wake itself");
+    c4_e1_first_waker "wrong/ch04/e1_first_waker.rs", "checks/ch04/e1_doorbell.rs":
+        Caught("it_is_the_last_waker_that_is_woken", "each poll may bring another waker");
+    c4_e1_no_waker "wrong/ch04/e1_no_waker.rs", "checks/ch04/e1_doorbell.rs":
+        Caught("a_ring_wakes_who_waits", "somebody has rung, and it was not woken");
+    c4_e1_no_note "wrong/ch04/e1_no_note.rs", "checks/ch04/e1_doorbell.rs":
+        Caught("it_says_what_it_waits_for", "is there a note?");
+    c4_e1_looks_too_late "wrong/ch04/e1_looks_too_late.rs", "checks/ch04/e1_doorbell.rs":
+        Caught("a_ring_before_the_wait_is_enough", "look before you wait");
+
+    c4_e2_stub "ch04/e2_channel.rs", "checks/ch04/e2_channel.rs": Todo;
+    c4_e2_solution "solutions/ch04/e2_channel.rs", "checks/ch04/e2_channel.rs": Pass;
+    c4_e2_wakes_nobody "wrong/ch04/e2_wakes_nobody.rs", "checks/ch04/e2_channel.rs":
+        Caught("a_receive_waits_and_is_woken_by_a_send", "who sends must notify");
+    c4_e2_wakes_all "wrong/ch04/e2_wakes_all.rs", "checks/ch04/e2_channel.rs":
+        Caught("one_message_wakes_one", "the others would be woken for nothing");
+    c4_e2_busy "wrong/ch04/e2_busy.rs", "checks/ch04/e2_channel.rs":
+        Caught("a_receive_waits_and_is_woken_by_a_send", "does an operation that waits wake itself");
+    c4_e2_leaves_the_note "wrong/ch04/e2_leaves_the_note.rs", "checks/ch04/e2_channel.rs":
+        Caught("a_note_exists_exactly_while_an_operation_waits", "does a receive call `complete` before it is ready?");
+    c4_e2_newest_first "wrong/ch04/e2_newest_first.rs", "checks/ch04/e2_channel.rs":
+        Caught("each_message_is_received_once_and_in_order", "in another order than sent");
+    c4_e2_waits_first "wrong/ch04/e2_waits_first.rs", "checks/ch04/e2_channel.rs":
+        Caught("a_message_that_nobody_waits_for_stays", "who receives must look before it waits");
+    c4_e2_on_no_list "wrong/ch04/e2_on_no_list.rs", "checks/ch04/e2_channel.rs":
+        Caught("a_receive_waits_and_is_woken_by_a_send", "the receiver was not woken");
+
+    c4_e3_stub "ch04/e3_event.rs", "checks/ch04/e3_event.rs": Todo;
+    c4_e3_solution "solutions/ch04/e3_event.rs", "checks/ch04/e3_event.rs": Pass;
+    c4_e3_wakes_one "wrong/ch04/e3_wakes_one.rs", "checks/ch04/e3_event.rs":
+        Caught("a_set_lets_everyone_go_on", "all are to go on, not one");
+    c4_e3_only_knocks "wrong/ch04/e3_only_knocks.rs", "checks/ch04/e3_event.rs":
+        Caught("who_comes_late_does_not_wait", "a knock alone is not remembered");
+    c4_e3_used_up "wrong/ch04/e3_used_up.rs", "checks/ch04/e3_event.rs":
+        Caught("a_set_lets_everyone_go_on", "it has happened, and these still wait");
+    c4_e3_busy "wrong/ch04/e3_busy.rs", "checks/ch04/e3_event.rs":
+        Caught("who_waits_has_no_turns_and_says_so", "does an operation that waits wake itself");
+    c4_e3_leaves_the_note "wrong/ch04/e3_leaves_the_note.rs", "checks/ch04/e3_event.rs":
+        Caught("one_task_can_wait_for_two_events", "does a wait call `complete` before it is ready?");
+    c4_e3_other_label "wrong/ch04/e3_other_label.rs", "checks/ch04/e3_event.rs":
+        Caught("who_waits_has_no_turns_and_says_so", "does not say for what");
 }
 
 fn main() -> ExitCode {
@@ -180,10 +313,18 @@ fn message_of_failure(check: &Check) -> Option<String> {
 /// The files of answers that the table does not have.
 fn unlisted() -> Vec<String> {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let entries = |folder: &str| -> Vec<String> {
+        let entries = fs::read_dir(package.join(folder)).into_iter().flatten().flatten();
+        let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+        names.collect()
+    };
+    let chapters = entries("")
+        .into_iter()
+        .filter(|name| name.starts_with("ch0") || name.starts_with("ch1"));
     let mut unlisted = Vec::new();
-    for folder in ["ch01", "solutions/ch01", "wrong/ch01"] {
-        for entry in fs::read_dir(package.join(folder)).into_iter().flatten().flatten() {
-            let file = format!("{folder}/{}", entry.file_name().to_string_lossy());
+    for folder in chapters.flat_map(|ch| [format!("solutions/{ch}"), format!("wrong/{ch}"), ch]) {
+        for entry in entries(&folder) {
+            let file = format!("{folder}/{entry}");
             if ANSWERS.iter().all(|answer| answer.file != file) {
                 unlisted.push(file);
             }

@@ -1,0 +1,65 @@
+//! Exercise 2 of chapter 4, rebuild: the channel without its heart.
+//!
+//! Everything is here but the bodies of `send` and of `poll`. Write them again, from the page rather than from the
+//! chapter's code.
+
+#![allow(clippy::todo, unused)] // until your code stands here
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context as TaskContext, Poll};
+
+use chapter4::channel::Message;
+use chapter4::traps::{Label, WaitList, Waiting};
+
+/// A channel. Cloning it gives another handle of the same channel.
+#[derive(Clone, Debug, Default)]
+pub struct Channel {
+    inner: Rc<Inner>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    /// What was sent and not received, oldest first.
+    messages: RefCell<VecDeque<Message>>,
+    receivers: WaitList,
+}
+
+impl Channel {
+    /// An empty channel.
+    pub fn new() -> Channel {
+        Channel::default()
+    }
+
+    /// Puts a message into the channel. It never waits.
+    pub fn send(&self, message: Message) {
+        todo!("put the message in, and knock")
+    }
+
+    /// Waits for a message out of the channel.
+    pub fn receive(&self) -> Receive {
+        Receive {
+            channel: self.clone(),
+            waiting: Waiting::new(),
+        }
+    }
+}
+
+/// Waits for a message; see [`Channel::receive`].
+#[derive(Debug)]
+#[must_use = "it does nothing unless it is awaited"]
+pub struct Receive {
+    channel: Channel,
+    waiting: Waiting,
+}
+
+impl Future for Receive {
+    type Output = Message;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Message> {
+        todo!("look, and leave a note if there is nothing")
+    }
+}

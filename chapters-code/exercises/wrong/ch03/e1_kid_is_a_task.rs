@@ -1,0 +1,41 @@
+//! Exercise 1, wrong: the kid is taken for a task, beside which the parent goes on.
+
+use chapter3::operations::{spawn, yield_now};
+use chapter3::voice::say;
+
+async fn kid() {
+    say("kid", "one");
+    yield_now().await;
+    say("kid", "two");
+}
+
+async fn friend() {
+    say("friend", "one");
+    yield_now().await;
+    say("friend", "two");
+}
+
+/// The only task at first.
+pub async fn program() {
+    say("parent", "one");
+    let kid = kid();
+    say("parent", "two");
+    spawn("friend", friend()).await;
+    say("parent", "three");
+    kid.await;
+    say("parent", "four");
+}
+
+/// Your prediction, such as `vec!["parent: one", "kid: one"]`.
+pub fn lines() -> Vec<&'static str> {
+    vec![
+        "parent: one",
+        "parent: two",
+        "friend: one",
+        "parent: three",
+        "kid: one",
+        "parent: four",
+        "friend: two",
+        "kid: two",
+    ]
+}
