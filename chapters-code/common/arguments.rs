@@ -1,4 +1,4 @@
-//! How the programs of the chapters read their arguments: `[PROGRAM] [--seed N]` or `--help`.
+//! How the programs of the chapters read their arguments: `[PROGRAM] [--seed N] [--record]` or `--help`.
 //!
 //! Each chapter's program includes this file by `#[path]`.
 
@@ -13,6 +13,8 @@ pub(crate) enum Wish {
         program: Option<String>,
         /// The seed of the schedule.
         seed: Option<u64>,
+        /// Whether to print the trace of the run, not what is said.
+        record: bool,
     },
 }
 
@@ -20,10 +22,12 @@ pub(crate) enum Wish {
 pub(crate) fn parse(arguments: &[String]) -> Result<Wish, String> {
     let mut program = None;
     let mut seed = None;
+    let mut record = false;
     let mut arguments = arguments.iter().map(String::as_str);
     while let Some(argument) = arguments.next() {
         match argument {
             "--help" | "-h" => return Ok(Wish::Help),
+            "--record" => record = true,
             "--seed" => {
                 let text = arguments.next().ok_or("--seed needs a number")?;
                 let number = text
@@ -35,5 +39,9 @@ pub(crate) fn parse(arguments: &[String]) -> Result<Wish, String> {
             other => return Err(format!("unknown argument '{other}'")),
         }
     }
-    Ok(Wish::Run { program, seed })
+    Ok(Wish::Run {
+        program,
+        seed,
+        record,
+    })
 }

@@ -2,6 +2,7 @@
 //!
 //! Each package includes this file in its tests by `#[path]`.
 
+use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -20,6 +21,8 @@ pub(crate) struct Program {
     pub(crate) programs: &'static [&'static str],
     /// Those that take no seed.
     pub(crate) without_seed: &'static [&'static str],
+    /// Those that are no run of a kernel to its end, and have no trace.
+    pub(crate) without_record: &'static [&'static str],
 }
 
 impl Program {
@@ -42,6 +45,24 @@ impl Program {
         }
     }
 
+    /// The traces in the folder `traces` are those of the programs they are called after.
+    pub(crate) fn check_traces(&self) {
+        let folder = Path::new(self.package).join("traces");
+        let mut seen = 0;
+        for entry in fs::read_dir(&folder).expect("the folder of traces") {
+            let path = entry.expect("an entry").path();
+            let name = path.file_stem().expect("a file").to_string_lossy().into_owned();
+            let stored = fs::read_to_string(&path).expect("a trace");
+            // The nameless program starts the family.
+            let named: &[&str] = &[&name, "--record"];
+            let arguments = if name == "family" { &named[1..] } else { named };
+            let difference = transcripts::difference(&stored, &self.prints(arguments));
+            assert_eq!(difference, None, "{}", path.display());
+            seen += 1;
+        }
+        assert!(seen > 0, "no trace in {}", folder.display());
+    }
+
     /// The help names every program, and every program runs; with a seed too, or else it says that it takes none.
     pub(crate) fn check_programs(&self) {
         let help = self.prints(&["--help"]);
@@ -58,6 +79,15 @@ impl Program {
                 self.check_refusal(&[program, "--seed", "7"], &format!("'{program}' takes no --seed"));
             } else {
                 assert!(seeded.status.success(), "{program} --seed 7");
+            }
+            if self.without_record.contains(program) {
+                self.check_refusal(&[program, "--record"], &format!("'{program}' takes no --record"));
+            } else {
+                let trace = self.prints(&[program, "--record"]);
+                assert!(
+                    trace.starts_with("{\"format\":\"curio-trace\""),
+                    "{program} --record"
+                );
             }
         }
     }

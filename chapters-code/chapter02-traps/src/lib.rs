@@ -14,6 +14,7 @@ pub mod generator;
 pub mod kernel;
 pub mod polling;
 pub mod programs;
+pub mod record;
 pub mod report;
 pub mod scheduler;
 pub mod shuffle;

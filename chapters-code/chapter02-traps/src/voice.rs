@@ -21,3 +21,13 @@ pub fn listen<R>(f: impl FnOnce() -> R) -> (R, Vec<String>) {
     let result = f();
     (result, HEARD.take().unwrap_or_default())
 }
+
+/// A voice for another thread. Its lines go to the console, and nowhere if somebody listens here.
+pub fn for_a_thread() -> impl Fn(&str, &str) + Send {
+    let silent = HEARD.with_borrow(Option::is_some);
+    move |who, what| {
+        if !silent {
+            println!("{who}: {what}");
+        }
+    }
+}

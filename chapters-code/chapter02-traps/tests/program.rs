@@ -24,11 +24,17 @@ const CHAPTER2: Program = Program {
         "costs",
     ],
     without_seed: &["costs"],
+    without_record: &["trace", "ps", "costs"],
 };
 
 #[test]
 fn transcripts_are_what_the_programs_print() {
     CHAPTER2.check_transcripts();
+}
+
+#[test]
+fn traces_are_what_the_programs_record() {
+    CHAPTER2.check_traces();
 }
 
 #[test]

@@ -15,6 +15,7 @@ pub mod kernel;
 pub mod operations;
 pub mod pinned;
 pub mod programs;
+pub mod record;
 pub mod report;
 pub mod scheduler;
 pub mod shuffle;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use chapter3::kernel::Kernel;
 use chapter3::wrong::left_behind;
-use chapter3::{pinned, programs, report};
+use chapter3::{pinned, programs, record, report};
 
 #[path = "../../common/arguments.rs"]
 mod arguments;
@@ -14,7 +14,7 @@ use arguments::Wish;
 const HELP: &str = "\
 Chapter 3: the compiler writes the state machine
 
-Usage: cargo run -p chapter3 -- [PROGRAM] [--seed N]
+Usage: cargo run -p chapter3 -- [PROGRAM] [--seed N] [--record]
 
 Programs:
   (none)       a parent starts a kid and waits for its end
@@ -32,6 +32,8 @@ Programs:
 Options:
   --seed N     pick the next task at random; the same N makes the same choices
                (for all but pin and costs)
+  --record     print the trace of the run, for the player of the book
+               (for programs that a kernel runs to their end)
   --help       show this help
 ";
 
@@ -46,29 +48,51 @@ fn main() -> ExitCode {
     }
 }
 
+/// Puts the program into the kernel. False if it is none of those that a kernel runs.
+fn start(program: Option<&str>, kernel: &mut Kernel) -> bool {
+    match program {
+        None => programs::family(kernel),
+        Some("calls") => programs::calls(kernel),
+        Some("ping-pong") => programs::ping_pong(kernel, 3),
+        Some("polite") => programs::polite(kernel),
+        Some("foreign") => report::foreign(kernel),
+        Some("left-behind") => left_behind::start(kernel),
+        _ => return false,
+    }
+    true
+}
+
 /// Runs the program that the arguments ask for, or says what is wrong with them.
 fn run(wish: Wish) -> Result<(), String> {
-    let Wish::Run { program, seed } = wish else {
+    let Wish::Run {
+        program,
+        seed,
+        record,
+    } = wish
+    else {
         print!("{HELP}");
         return Ok(());
     };
     let mut kernel = seed.map_or_else(Kernel::new, Kernel::with_seed);
-    match program.as_deref() {
-        None => programs::family(&mut kernel),
-        Some("calls") => programs::calls(&mut kernel),
-        Some("ping-pong") => programs::ping_pong(&mut kernel, 3),
-        Some("polite") => programs::polite(&mut kernel),
-        Some("foreign") => report::foreign(&mut kernel),
-        Some("left-behind") => left_behind::start(&mut kernel),
-        Some("trace") => report::trace(&mut kernel),
-        Some("trace-left") => report::trace_left(&mut kernel),
-        Some("ps") => report::ps(&mut kernel),
-        Some(name @ ("pin" | "costs")) if seed.is_some() => {
-            return Err(format!("'{name}' takes no --seed"));
+    let name = program.as_deref().unwrap_or_default();
+    if start(program.as_deref(), &mut kernel) {
+        match record {
+            true => print!("{}", record::record(&mut kernel, seed)),
+            false => report::run(kernel),
         }
-        Some("pin") => pinned::run(),
-        Some("costs") => report::costs(),
-        Some(other) => return Err(format!("no program is called '{other}'")),
+        return Ok(());
+    }
+    match name {
+        "trace" | "trace-left" | "ps" | "pin" | "costs" if record => {
+            return Err(format!("'{name}' takes no --record"));
+        }
+        "trace" => report::trace(&mut kernel),
+        "trace-left" => report::trace_left(&mut kernel),
+        "ps" => report::ps(&mut kernel),
+        "pin" | "costs" if seed.is_some() => return Err(format!("'{name}' takes no --seed")),
+        "pin" => pinned::run(),
+        "costs" => report::costs(),
+        _ => return Err(format!("no program is called '{name}'")),
     }
     report::run(kernel);
     Ok(())

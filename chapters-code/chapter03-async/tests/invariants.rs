@@ -57,6 +57,7 @@ fn not_one_line_of_the_kernel_has_changed() {
         "error",
         "generator",
         "kernel",
+        "record",
         "scheduler",
         "shuffle",
         "state",

@@ -25,11 +25,17 @@ const CHAPTER3: Program = Program {
         "costs",
     ],
     without_seed: &["pin", "costs"],
+    without_record: &["trace", "trace-left", "ps", "pin", "costs"],
 };
 
 #[test]
 fn transcripts_are_what_the_programs_print() {
     CHAPTER3.check_transcripts();
+}
+
+#[test]
+fn traces_are_what_the_programs_record() {
+    CHAPTER3.check_traces();
 }
 
 #[test]

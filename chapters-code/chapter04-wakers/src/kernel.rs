@@ -24,7 +24,7 @@ use crate::task::{Task, TaskId, spawn_in};
 #[derive(Debug, Default)]
 pub struct Kernel {
     scheduler: Scheduler,
-    context: Rc<Context>,
+    pub(crate) context: Rc<Context>,
 }
 
 /// What happened in one turn.

@@ -17,6 +17,7 @@ pub mod join2;
 pub mod kernel;
 pub mod postman;
 pub mod programs;
+pub mod record;
 pub mod remote;
 pub mod report;
 pub mod scheduler;

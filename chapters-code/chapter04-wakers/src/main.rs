@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use chapter4::kernel::Kernel;
 use chapter4::wrong::{busy, late};
-use chapter4::{both_here, postman, programs, report};
+use chapter4::{both_here, postman, programs, record, report};
 
 #[path = "../../common/arguments.rs"]
 mod arguments;
@@ -14,7 +14,7 @@ use arguments::Wish;
 const HELP: &str = "\
 Chapter 4: who knocks?
 
-Usage: cargo run -p chapter4 -- [PROGRAM] [--seed N]
+Usage: cargo run -p chapter4 -- [PROGRAM] [--seed N] [--record]
 
 Programs:
   (none)      a parent starts a kid and waits for its end
@@ -34,6 +34,8 @@ Programs:
 Options:
   --seed N    pick the next task at random; the same N makes the same choices
               (for all but costs)
+  --record    print the trace of the run, for the player of the book
+              (for programs that a kernel runs to their end)
   --help      show this help
 ";
 
@@ -48,29 +50,53 @@ fn main() -> ExitCode {
     }
 }
 
+/// Puts the program into the kernel. False if it is none of those that a kernel runs.
+fn start(program: Option<&str>, kernel: &mut Kernel) -> bool {
+    match program {
+        None => programs::family(kernel),
+        Some("calls") => programs::calls(kernel),
+        Some("ping-pong") => programs::ping_pong(kernel, 3),
+        Some("polite") => programs::polite(kernel),
+        Some("both-here") => both_here::start(kernel),
+        Some("postman") => postman::start(kernel),
+        Some("foreign") => report::foreign(kernel),
+        Some("busy") => busy::start(kernel, 3),
+        Some("late") => late::start(kernel),
+        _ => return false,
+    }
+    true
+}
+
 /// Runs the program that the arguments ask for, or says what is wrong with them.
 fn run(wish: Wish) -> Result<(), String> {
-    let Wish::Run { program, seed } = wish else {
+    let Wish::Run {
+        program,
+        seed,
+        record,
+    } = wish
+    else {
         print!("{HELP}");
         return Ok(());
     };
     let mut kernel = seed.map_or_else(Kernel::new, Kernel::with_seed);
-    match program.as_deref() {
-        None => programs::family(&mut kernel),
-        Some("calls") => programs::calls(&mut kernel),
-        Some("ping-pong") => programs::ping_pong(&mut kernel, 3),
-        Some("polite") => programs::polite(&mut kernel),
-        Some("both-here") => both_here::start(&mut kernel),
-        Some("postman") => postman::start(&mut kernel),
-        Some("foreign") => report::foreign(&mut kernel),
-        Some("busy") => busy::start(&mut kernel, 3),
-        Some("late") => late::start(&mut kernel),
-        Some("trace") => report::trace(&mut kernel),
-        Some("trace-both") => report::trace_both(&mut kernel),
-        Some("ps") => report::ps(&mut kernel),
-        Some("costs") if seed.is_some() => return Err("'costs' takes no --seed".to_string()),
-        Some("costs") => report::costs(),
-        Some(other) => return Err(format!("no program is called '{other}'")),
+    let name = program.as_deref().unwrap_or_default();
+    if start(program.as_deref(), &mut kernel) {
+        match record {
+            true => print!("{}", record::record(&mut kernel, seed)),
+            false => report::run(kernel),
+        }
+        return Ok(());
+    }
+    match name {
+        "trace" | "trace-both" | "ps" | "costs" if record => {
+            return Err(format!("'{name}' takes no --record"));
+        }
+        "trace" => report::trace(&mut kernel),
+        "trace-both" => report::trace_both(&mut kernel),
+        "ps" => report::ps(&mut kernel),
+        "costs" if seed.is_some() => return Err("'costs' takes no --seed".to_string()),
+        "costs" => report::costs(),
+        _ => return Err(format!("no program is called '{name}'")),
     }
     report::run(kernel);
     Ok(())

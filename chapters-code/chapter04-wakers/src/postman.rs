@@ -8,16 +8,16 @@ use crate::doorbell::Doorbell;
 use crate::kernel::Kernel;
 use crate::remote::spawn_thread;
 use crate::task::{spawn, yield_now};
-use crate::voice::say;
+use crate::voice::{self, say};
 
 /// The parent waits for the postman, who comes when the kid has laid its bricks.
 pub async fn parent() {
     let doorbell = Doorbell::new();
     let (kid_is_done, done) = mpsc::channel();
-    let bell = doorbell.clone();
+    let (bell, say_there) = (doorbell.clone(), voice::for_a_thread());
     spawn_thread(move || {
         let _ = done.recv();
-        println!("postman: Ding dong!");
+        say_there("postman", "Ding dong!");
         bell.ring();
     });
     spawn("kid", async move {

@@ -41,7 +41,7 @@ pub(crate) struct Wait {
 
 /// The number of a node. It is never given to another one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct WaitKey(u64);
+pub(crate) struct WaitKey(pub(crate) u64);
 
 /// All notes, the oldest first.
 #[derive(Debug, Default)]

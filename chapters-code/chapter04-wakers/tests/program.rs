@@ -29,11 +29,17 @@ const CHAPTER4: Program = Program {
         "costs",
     ],
     without_seed: &["costs"],
+    without_record: &["trace", "trace-both", "ps", "costs"],
 };
 
 #[test]
 fn transcripts_are_what_the_programs_print() {
     CHAPTER4.check_transcripts();
+}
+
+#[test]
+fn traces_are_what_the_programs_record() {
+    CHAPTER4.check_traces();
 }
 
 #[test]

@@ -10,7 +10,7 @@ use crate::doorbell::RING_WAIT;
 use crate::kernel::Kernel;
 use crate::remote::spawn_thread;
 use crate::traps::Waiting;
-use crate::voice::say;
+use crate::voice::{self, say};
 
 /// A doorbell. Each of its methods takes the lock, and gives it back at its end.
 #[derive(Clone, Debug, Default)]
@@ -78,10 +78,10 @@ pub async fn parent() {
     let doorbell = LateDoorbell::default();
     let (go, started) = mpsc::channel();
     let (done, ended) = mpsc::channel();
-    let bell = doorbell.clone();
+    let (bell, say_there) = (doorbell.clone(), voice::for_a_thread());
     spawn_thread(move || {
         let _ = started.recv();
-        println!("postman: Ding dong!");
+        say_there("postman", "Ding dong!");
         bell.ring();
         let _ = done.send(());
     });
