@@ -23,7 +23,7 @@ thread_local! {
 }
 
 /// Leaves a request, for the adapter to find.
-pub fn ask(trap: Trap) {
+pub fn put_request(trap: Trap) {
     SLOT.with(|slot| slot.request.set(Some(trap)));
 }
 
@@ -33,7 +33,7 @@ pub fn take_request() -> Option<Trap> {
 }
 
 /// Leaves the answer, for the operation to find.
-pub fn answer(reply: Reply) {
+pub fn put_reply(reply: Reply) {
     SLOT.with(|slot| slot.reply.set(Some(reply)));
 }
 

@@ -29,7 +29,7 @@ impl Future for Ask {
     fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Reply> {
         match self.trap.take() {
             Some(trap) => {
-                context::ask(trap);
+                context::put_request(trap);
                 Poll::Pending
             }
             None => context::take_reply().map_or(Poll::Pending, Poll::Ready),

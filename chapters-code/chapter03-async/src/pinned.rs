@@ -61,6 +61,6 @@ pub fn run() {
     look("After the first poll", pinned.as_mut());
     let mut elsewhere = pinned; // this moves the box, and not what is inside
     look("After a move of the box", elsewhere.as_mut());
-    crate::context::answer(crate::traps::Reply::Done);
+    crate::context::put_reply(crate::traps::Reply::Done);
     let _ = elsewhere.as_mut().poll(&mut cx);
 }

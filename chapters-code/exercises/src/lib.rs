@@ -104,7 +104,7 @@ impl Watchdog {
     }
 }
 
-/// A [`Mutex`](std::sync::Mutex) for exercises: with [`meanwhile`], a check lets something happen at the worst moment.
+/// A [`Mutex`] for exercises: with [`meanwhile`], a check lets something happen at the worst moment.
 #[derive(Debug, Default)]
 pub struct Lock<T>(Mutex<T>);
 

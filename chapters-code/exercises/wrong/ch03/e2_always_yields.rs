@@ -31,7 +31,7 @@ impl Generator for Adapter {
         let Some(future) = &mut self.future else {
             return Step::Complete;
         };
-        context::answer(answer);
+        context::put_reply(answer);
         let mut cx = Context::from_waker(Waker::noop());
         match future.as_mut().poll(&mut cx) {
             // Who stops without a request gets another turn.

@@ -33,7 +33,7 @@ impl Generator for Adapter {
         };
         let mut cx = Context::from_waker(Waker::noop());
         let poll = future.as_mut().poll(&mut cx);
-        context::answer(answer);
+        context::put_reply(answer);
         match poll {
             // Who stops without a request gets another turn.
             Poll::Pending => Step::Yielded(context::take_request().unwrap_or(Trap::Yield)),
