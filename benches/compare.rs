@@ -66,6 +66,35 @@ fn cancel(c: &mut Criterion) {
     scenario(c, "cancel", "a sleeping task", 10_000, |r| (r.cancel)(10_000));
 }
 
+fn queue(c: &mut Criterion) {
+    scenario(c, "queue", "round trip, unbounded", 10_000, |r| {
+        (r.round_trip)(None, 10_000)
+    });
+    scenario(c, "queue", "round trip, capacity 1", 10_000, |r| {
+        (r.round_trip)(Some(1), 10_000)
+    });
+    scenario(c, "queue", "item, unbounded", 100_000, |r| {
+        (r.pass)(None, 100_000)
+    });
+    scenario(c, "queue", "item, capacity 128", 100_000, |r| {
+        (r.pass)(Some(128), 100_000)
+    });
+    scenario(c, "queue", "item from a thread", 100_000, |r| {
+        (r.from_thread)(100_000)
+    });
+}
+
+fn sync(c: &mut Criterion) {
+    scenario(c, "sync", "lock, alone", 100_000, |r| (r.lock_alone)(100_000));
+    scenario(c, "sync", "lock held across a yield, 10 tasks", 20_000, |r| {
+        (r.lock_yield)(10, 2_000)
+    });
+    scenario(c, "sync", "semaphore hand-off", 20_000, |r| {
+        (r.semaphore)(2, 10_000)
+    });
+    scenario(c, "sync", "event hand-off", 20_000, |r| (r.event)(2, 10_000));
+}
+
 /// Round trips of a message: the server has a thread and a runtime to itself, the
 /// client is the thread that takes the time.
 fn echo(c: &mut Criterion) {
@@ -102,5 +131,5 @@ fn echo(c: &mut Criterion) {
     }
 }
 
-criterion_group!(name = all; config = criterion(); targets = switch, spawn, timers, timeout, cancel, echo);
+criterion_group!(name = all; config = criterion(); targets = switch, spawn, timers, timeout, cancel, queue, sync, echo);
 criterion_main!(all);

@@ -2,12 +2,16 @@
 
 use super::{ANY_PORT, BATCH, BUFFER, LONG, Listening, Runtime, SHORT, Waiting, delay, poll_once, sum_below};
 use curio::net::{TcpListener, TcpStream};
-use curio::{Error, Outcome, run, sleep, spawn, timeout_after, yield_now};
+use curio::{
+    Error, Event, Lock, Outcome, Queue, Semaphore, UniversalQueue, run, sleep, spawn, timeout_after,
+    yield_now,
+};
 use std::future::Future;
 use std::hint::black_box;
 use std::ops::Range;
 use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 use std::time::Duration;
 
 pub(super) const RUNTIME: Runtime = Runtime {
@@ -20,6 +24,13 @@ pub(super) const RUNTIME: Runtime = Runtime {
     timeout_ready,
     timeout_yield,
     cancel,
+    round_trip,
+    pass,
+    lock_alone,
+    lock_yield,
+    semaphore,
+    event,
+    from_thread,
     echo: echo::<BUFFER>,
     echo_small: echo::<1>,
     sleeping,
@@ -141,6 +152,159 @@ fn cancel(rounds: usize) {
         }
         Ok::<(), Error>(())
     });
+}
+
+fn queue<T>(capacity: Option<usize>) -> Queue<T> {
+    capacity.map_or_else(Queue::new, Queue::bounded)
+}
+
+fn round_trip(capacity: Option<usize>, rounds: usize) {
+    let sum = block_on(async {
+        let (there, back) = (queue(capacity), queue(capacity));
+        let echo = spawn({
+            let (there, back) = (there.clone(), back.clone());
+            async move {
+                for _ in 0..rounds {
+                    let item: u64 = there.get().await?;
+                    back.put(item).await?;
+                }
+                Ok::<(), Error>(())
+            }
+        });
+        let mut sum = 0;
+        for i in 0..rounds as u64 {
+            there.put(i).await?;
+            sum += back.get().await?;
+        }
+        echo.join().await?;
+        Ok::<u64, Error>(sum)
+    });
+    assert_eq!(sum, sum_below(rounds));
+}
+
+fn pass(capacity: Option<usize>, rounds: usize) {
+    let sum = block_on(async {
+        let queue = queue(capacity);
+        let producer = spawn({
+            let queue = queue.clone();
+            async move {
+                for i in 0..rounds as u64 {
+                    queue.put(i).await?;
+                }
+                Ok::<(), Error>(())
+            }
+        });
+        let mut sum = 0;
+        for _ in 0..rounds {
+            sum += queue.get().await?;
+        }
+        producer.join().await?;
+        Ok::<u64, Error>(sum)
+    });
+    assert_eq!(sum, sum_below(rounds));
+}
+
+fn lock_alone(rounds: usize) {
+    let sum = block_on(async {
+        let lock = Lock::new(0);
+        for i in 0..rounds as u64 {
+            *lock.lock().await? += i;
+        }
+        let sum = *lock.lock().await?;
+        Ok::<u64, Error>(sum)
+    });
+    assert_eq!(sum, sum_below(rounds));
+}
+
+fn lock_yield(tasks: usize, rounds: usize) {
+    let sum = block_on(async {
+        let lock = Lock::new(0);
+        let mut handles = Vec::with_capacity(tasks);
+        for _ in 0..tasks {
+            let lock = lock.clone();
+            handles.push(spawn(async move {
+                for i in 0..rounds as u64 {
+                    let mut sum = lock.lock().await?;
+                    yield_now().await?;
+                    *sum += i;
+                }
+                Ok::<(), Error>(())
+            }));
+        }
+        for handle in handles {
+            handle.join().await?;
+        }
+        let sum = *lock.lock().await?;
+        Ok::<u64, Error>(sum)
+    });
+    assert_eq!(sum, tasks as u64 * sum_below(rounds));
+}
+
+fn semaphore(tasks: usize, rounds: usize) {
+    block_on(async {
+        let ring: Vec<Semaphore> = (0..tasks).map(|i| Semaphore::new(usize::from(i == 0))).collect();
+        let mut handles = Vec::with_capacity(tasks);
+        for i in 0..tasks {
+            let (mine, next) = (ring[i].clone(), ring[(i + 1) % tasks].clone());
+            handles.push(spawn(async move {
+                for _ in 0..rounds {
+                    mine.acquire().await?.forget();
+                    next.release();
+                }
+                Ok::<(), Error>(())
+            }));
+        }
+        for handle in handles {
+            handle.join().await?;
+        }
+        assert_eq!(ring[0].value(), 1);
+        Ok::<(), Error>(())
+    });
+}
+
+fn event(tasks: usize, rounds: usize) {
+    block_on(async {
+        let ring: Vec<Event> = (0..tasks).map(|_| Event::new()).collect();
+        ring[0].set();
+        let mut handles = Vec::with_capacity(tasks);
+        for i in 0..tasks {
+            let (mine, next) = (ring[i].clone(), ring[(i + 1) % tasks].clone());
+            handles.push(spawn(async move {
+                for _ in 0..rounds {
+                    mine.wait().await?;
+                    mine.clear();
+                    next.set();
+                }
+                Ok::<(), Error>(())
+            }));
+        }
+        for handle in handles {
+            handle.join().await?;
+        }
+        assert!(ring[0].is_set());
+        Ok::<(), Error>(())
+    });
+}
+
+fn from_thread(rounds: usize) {
+    let sum = block_on(async {
+        let queue = UniversalQueue::new();
+        let producer = thread::spawn({
+            let queue = queue.clone();
+            move || {
+                for i in 0..rounds as u64 {
+                    queue.blocking_put(i).expect("the queue is open");
+                }
+            }
+        });
+        let mut sum = 0;
+        for _ in 0..rounds {
+            sum += queue.get().await?;
+        }
+        producer.join().expect("the thread ends well");
+        Ok::<u64, Error>(sum)
+    });
+    assert_eq!(sum, sum_below(rounds));
 }
 
 async fn serve<const BUFFER: usize>(stream: TcpStream) -> Result<(), Error> {

@@ -42,6 +42,22 @@ pub(crate) struct Runtime {
     pub(crate) timeout_yield: fn(usize),
     /// `(rounds)`: spawn a task, let it wait in a sleep, cancel it, await its end.
     pub(crate) cancel: fn(usize),
+    /// `(capacity, rounds)`: send an item to another task through a queue and wait for
+    /// it to come back through a second one.
+    pub(crate) round_trip: fn(Option<usize>, usize),
+    /// `(capacity, rounds)`: one task puts so many items into a queue, another takes them out.
+    pub(crate) pass: fn(Option<usize>, usize),
+    /// `(rounds)`: take a lock that nobody else wants, and release it.
+    pub(crate) lock_alone: fn(usize),
+    /// `(tasks, rounds)`: each of the tasks takes the same lock `rounds` times and yields while it has it.
+    pub(crate) lock_yield: fn(usize, usize),
+    /// `(tasks, rounds)`: one permit goes round in a ring of tasks, each of which waits
+    /// for it at a semaphore of its own and releases that of the next.
+    pub(crate) semaphore: fn(usize, usize),
+    /// `(tasks, rounds)`: the same with events: each task waits for its own, clears it and sets the next.
+    pub(crate) event: fn(usize, usize),
+    /// `(rounds)`: a thread puts so many items into an unbounded queue, a task takes them out.
+    pub(crate) from_thread: fn(usize),
     /// `(connections, listening)`: an echo server which accepts that many connections,
     /// one task for each, and ends when all of them are closed.
     /// `listening` is told the address.

@@ -9,7 +9,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 pub(crate) type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
@@ -140,15 +140,19 @@ pub(crate) fn echo_calls(runtime: &Runtime, requests: &Requests) -> Result<f64> 
     )
 }
 
-/// CPU nanoseconds of an echo server for one request, in the order of the
-/// runtimes: medians of several servers. They take turns, so that a machine that
-/// is busy for a while is busy for all.
+/// CPU nanoseconds of an echo server for one request, in the order of the runtimes.
 pub(crate) fn echo_times(runtimes: &[Runtime], requests: &Requests) -> Result<Vec<f64>> {
+    medians(runtimes, |runtime| echo_time(runtime, requests))
+}
+
+/// The medians of several processes of each runtime. They take turns, so that a machine that is busy
+/// for a while is busy for all.
+fn medians(runtimes: &[Runtime], measure: impl Fn(&Runtime) -> Result<f64>) -> Result<Vec<f64>> {
     const TURNS: usize = 5;
     let mut times = vec![Vec::with_capacity(TURNS); runtimes.len()];
     for _ in 0..TURNS {
         for (times, runtime) in times.iter_mut().zip(runtimes) {
-            times.push(echo_time(runtime, requests)?);
+            times.push(measure(runtime)?);
         }
     }
     let median = |mut times: Vec<f64>| {
@@ -171,6 +175,17 @@ fn echo_time(runtime: &Runtime, requests: &Requests) -> Result<f64> {
     drop(client);
     server.finish()?;
     Ok((after - before) as f64 / done as f64)
+}
+
+/// Nanoseconds of one item from a thread into the runtime, in the order of the runtimes: medians again.
+pub(crate) fn thread_times(runtimes: &[Runtime], items: usize) -> Result<Vec<f64>> {
+    medians(runtimes, |runtime| {
+        let mut command = Command::new(std::env::current_exe()?);
+        command.args(child_arguments("from-thread", runtime, 1, items));
+        let output = command.stderr(Stdio::inherit()).output()?;
+        let time: u64 = String::from_utf8(output.stdout)?.trim().parse()?;
+        Ok(time as f64 / items as f64)
+    })
 }
 
 /// Bytes of one sleeping task.
@@ -311,6 +326,19 @@ pub(crate) fn child(arguments: &[String]) -> Result<()> {
         "timeout-ready" => (runtime.timeout_ready)(rounds),
         "timeout-yield" => (runtime.timeout_yield)(rounds),
         "cancel" => (runtime.cancel)(rounds),
+        "round-trip" => (runtime.round_trip)(None, rounds),
+        "round-trip-1" => (runtime.round_trip)(Some(1), rounds),
+        "pass" => (runtime.pass)(None, rounds),
+        "pass-128" => (runtime.pass)(Some(128), rounds),
+        "lock-alone" => (runtime.lock_alone)(rounds),
+        "lock-yield" => (runtime.lock_yield)(tasks, rounds),
+        "semaphore" => (runtime.semaphore)(tasks, rounds),
+        "event" => (runtime.event)(tasks, rounds),
+        "from-thread" => {
+            let start = Instant::now();
+            (runtime.from_thread)(rounds);
+            println!("{}", start.elapsed().as_nanos());
+        }
         "echo" => (runtime.echo)(tasks, announce),
         "echo-small" => (runtime.echo_small)(tasks, announce),
         "sleeping" => {
@@ -336,7 +364,7 @@ pub(crate) fn child(arguments: &[String]) -> Result<()> {
 /// Runs every scenario once with hardly any work and without tools: `cargo test
 /// --benches` finds out that they work, not what they cost.
 pub(crate) fn smoke() -> Result<()> {
-    const IN_PROCESS: [&str; 7] = [
+    const IN_PROCESS: [&str; 15] = [
         "switch",
         "spawn-each",
         "spawn-all",
@@ -344,6 +372,14 @@ pub(crate) fn smoke() -> Result<()> {
         "timeout-ready",
         "timeout-yield",
         "cancel",
+        "round-trip",
+        "round-trip-1",
+        "pass",
+        "pass-128",
+        "lock-alone",
+        "lock-yield",
+        "semaphore",
+        "event",
     ];
     for runtime in &RUNTIMES {
         for scenario in IN_PROCESS {
@@ -355,6 +391,7 @@ pub(crate) fn smoke() -> Result<()> {
             serve(command, 2, 4)?;
         }
         sleeping_memory(runtime, 1000)?;
+        thread_times(std::slice::from_ref(runtime), 2)?;
     }
     Ok(())
 }

@@ -32,6 +32,8 @@ pub(crate) enum Measure {
     /// CPU time of an echo server for one request, divided by tokio's. It depends
     /// on the clock, so it is shown but never a reason to fail.
     EchoTime(Requests),
+    /// Wall time of one of so many items from a thread into the runtime, in nanoseconds. Shown only, as well.
+    ThreadTime(usize),
     /// Bytes of one sleeping task with this many of them.
     SleepingMemory(usize),
     /// Bytes of one idle connection with this many of them.
@@ -150,6 +152,62 @@ pub(crate) const ROWS: &[Row] = &[
         650.0,
     ),
     row(
+        "round-trip",
+        "round trip over two unbounded queues",
+        instructions((1, 10_000), (1, 20_000), "round-trip"),
+        780.0,
+        520.0,
+    ),
+    row(
+        "round-trip-1",
+        "round trip over two queues of capacity 1",
+        instructions((1, 10_000), (1, 20_000), "round-trip-1"),
+        850.0,
+        580.0,
+    ),
+    row(
+        "pass",
+        "item from producer to consumer, unbounded",
+        instructions((1, 50_000), (1, 100_000), "pass"),
+        115.0,
+        100.0,
+    ),
+    row(
+        "pass-128",
+        "item from producer to consumer, capacity 128",
+        instructions((1, 50_000), (1, 100_000), "pass-128"),
+        150.0,
+        130.0,
+    ),
+    row(
+        "lock-alone",
+        "lock and unlock, alone",
+        instructions((1, 50_000), (1, 100_000), "lock-alone"),
+        45.0,
+        40.0,
+    ),
+    row(
+        "lock-yield",
+        "lock held across a yield, 10 tasks",
+        instructions((10, 2_000), (10, 4_000), "lock-yield"),
+        480.0,
+        400.0,
+    ),
+    row(
+        "semaphore",
+        "semaphore hand-off",
+        instructions((2, 10_000), (2, 20_000), "semaphore"),
+        320.0,
+        230.0,
+    ),
+    row(
+        "event",
+        "event hand-off",
+        instructions((2, 10_000), (2, 20_000), "event"),
+        320.0,
+        230.0,
+    ),
+    row(
         "sleep",
         "sleep: create, expire, join (100,000 in 1 s)",
         instructions((1000, 1), (101_000, 1), "sleep"),
@@ -211,6 +269,13 @@ pub(crate) const ROWS: &[Row] = &[
         Measure::EchoTime(requests(50, 5_000, 55_000)),
         0.97,
         0.93,
+    ),
+    row(
+        "time-thread",
+        "item from a thread into the kernel, wall time in ns",
+        Measure::ThreadTime(500_000),
+        80.0,
+        61.0,
     ),
     row(
         "memory-sleep",
