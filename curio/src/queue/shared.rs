@@ -116,11 +116,12 @@ impl<T> Shared<T> {
         place: &'static Location<'static>,
     ) -> Poll<Result<T>> {
         // Nearly always. This part is compiled into the code of the task, the other is kept out of it.
-        if !waiting.is_waiting()
-            && self.has_item()
-            && may_go_on()
-            && let Some(item) = self.take()
-        {
+        let is_due = if waiting.is_waiting() {
+            self.getters.receive(waiting)
+        } else {
+            self.has_item() && may_go_on()
+        };
+        if is_due && let Some(item) = self.take() {
             return Poll::Ready(Ok(item));
         }
         self.poll_get_slowly(waiting, cx, place)
@@ -135,7 +136,7 @@ impl<T> Shared<T> {
     ) -> Poll<Result<T>> {
         self.getters.reclaim();
         let waited = waiting.is_waiting();
-        if self.getters.receive(waiting) || self.has_item() {
+        if self.has_item() {
             if !waited {
                 ready!(traps::poll_budget(cx));
             }
