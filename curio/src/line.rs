@@ -100,6 +100,8 @@ impl Line {
 
     /// The operation is over without having received anything. True if it had been handed something: that is the
     /// caller's, to pass it on.
+    #[cold]
+    #[inline(never)]
     pub(crate) fn leave(&self, waiting: &mut Waiting) -> bool {
         let granted = self.list.dismiss(waiting);
         if granted {

@@ -346,12 +346,17 @@ pub struct Locking<'a, T> {
 impl<T> Future for Locking<'_, T> {
     type Output = Result<LockGuard<T>>;
 
-    #[inline]
+    #[inline(always)]
     fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Result<LockGuard<T>>> {
-        if !self.waiting.is_waiting() && self.lock.is_free() {
+        let Locking { lock, waiting, .. } = &mut *self;
+        if waiting.is_waiting() {
+            if lock.0.line.receive(waiting) {
+                return Poll::Ready(Ok(lock.guard()));
+            }
+        } else if lock.is_free() {
             ready!(traps::poll_budget(cx));
-            self.lock.0.held.set(true);
-            return Poll::Ready(Ok(self.lock.guard()));
+            lock.0.held.set(true);
+            return Poll::Ready(Ok(lock.guard()));
         }
         self.poll_held(cx)
     }
@@ -361,11 +366,10 @@ impl<T> Locking<'_, T> {
     #[inline(never)]
     fn poll_held(&mut self, cx: &mut TaskContext<'_>) -> Poll<Result<LockGuard<T>>> {
         let Locking { lock, waiting, place } = self;
-        if lock.0.line.receive(waiting) {
-            return Poll::Ready(Ok(lock.guard()));
-        }
         // It waited in a kernel that is gone.
-        if let Some(guard) = lock.try_lock() {
+        if waiting.is_waiting()
+            && let Some(guard) = lock.try_lock()
+        {
             waiting.complete();
             return Poll::Ready(Ok(guard));
         }

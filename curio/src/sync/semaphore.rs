@@ -357,11 +357,20 @@ impl Future for Acquire<'_> {
 
     #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Result<Permit>> {
-        let free = self.semaphore.value();
-        if free > 0 && !self.waiting.is_waiting() {
-            ready!(traps::poll_budget(cx));
-            self.semaphore.0.free.set(free - 1);
-            return Poll::Ready(Ok(self.semaphore.permit()));
+        let Acquire {
+            semaphore, waiting, ..
+        } = &mut *self;
+        if waiting.is_waiting() {
+            if semaphore.0.line.receive(waiting) {
+                return Poll::Ready(Ok(semaphore.permit()));
+            }
+        } else {
+            let free = semaphore.value();
+            if free > 0 {
+                ready!(traps::poll_budget(cx));
+                semaphore.0.free.set(free - 1);
+                return Poll::Ready(Ok(semaphore.permit()));
+            }
         }
         self.poll_in_line(cx)
     }
@@ -375,11 +384,10 @@ impl Acquire<'_> {
             waiting,
             place,
         } = self;
-        if semaphore.0.line.receive(waiting) {
-            return Poll::Ready(Ok(semaphore.permit()));
-        }
         // It waited in a kernel that is gone.
-        if let Some(permit) = semaphore.try_acquire() {
+        if waiting.is_waiting()
+            && let Some(permit) = semaphore.try_acquire()
+        {
             waiting.complete();
             return Poll::Ready(Ok(permit));
         }
