@@ -137,9 +137,13 @@ impl<'a, S: Step> Operation<'a, S> {
     }
 
     /// Runs the operation in a thread that has no kernel.
-    pub(super) fn block(self, limit: Option<Duration>) -> Result<S::Output> {
+    pub(super) fn block(mut self, limit: Option<Duration>) -> Result<S::Output> {
         if running() {
             return Err(Error::KernelRunning);
+        }
+        // Nearly always it need not wait, and then it needs nothing to wait with.
+        if let Look::Done(result) = self.look(&TaskContext::from_waker(Waker::noop()), &mut None) {
+            return result;
         }
         // A limit that is too far away for the clock is none.
         let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
