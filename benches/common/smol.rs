@@ -214,8 +214,7 @@ fn lock_alone(rounds: usize) {
         for i in 0..rounds as u64 {
             *lock.lock().await += i;
         }
-        let sum = *lock.lock().await;
-        sum
+        *lock.lock().await
     });
     assert_eq!(sum, sum_below(rounds));
 }
@@ -237,8 +236,7 @@ fn lock_yield(tasks: usize, rounds: usize) {
         for handle in handles {
             handle.await;
         }
-        let sum = *lock.lock().await;
-        sum
+        *lock.lock().await
     });
     assert_eq!(sum, tasks as u64 * sum_below(rounds));
 }

@@ -274,8 +274,7 @@ fn lock_yield(tasks: usize, rounds: usize) {
         for handle in handles {
             handle.await.expect("a task ends well");
         }
-        let sum = *lock.lock().await;
-        sum
+        *lock.lock().await
     });
     assert_eq!(sum, tasks as u64 * sum_below(rounds));
 }
