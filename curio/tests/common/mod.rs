@@ -70,7 +70,15 @@ pub fn everywhere(program: impl AsyncFn(World) -> Result<()>) {
     }
 }
 
-/// The same on the virtual clock only.
+/// Runs a program whose order is the point: on the virtual clock, first in, first out.
+#[track_caller]
+pub fn in_order(program: impl AsyncFn(World) -> Result<()>) {
+    let _guard = Watchdog::start();
+    let kernel = Kernel::builder().clock(Clock::Virtual).build().unwrap();
+    check(&kernel, &program, World::VIRTUAL, "in order");
+}
+
+/// The same as [`everywhere`], on the virtual clock only.
 #[track_caller]
 pub fn virtually(program: impl AsyncFn(World) -> Result<()>) {
     let _guard = Watchdog::start();
