@@ -653,7 +653,7 @@ impl<T> TaskGroup<T> {
                 Err(Error::NoKernel)
             } else if self.is_member(context) {
                 Err(Error::Deadlock(Deadlock::new(
-                    "a member of a task group cannot wait for the end of its own group".to_string(),
+                    "a member of a task group cannot wait for the end of its own group (let a task outside of it do that)".to_string(),
                 )))
             } else {
                 Ok(())

@@ -283,7 +283,9 @@ impl<T> Queue<T> {
     pub fn task_done(&self) {
         let shared = &self.shared;
         let Some(unfinished) = shared.unfinished.get().checked_sub(1) else {
-            panic!("task_done was called more often than items were put into the queue");
+            panic!(
+                "task_done was called more often than items were put into the queue (call it once for each item that was got)"
+            );
         };
         shared.unfinished.set(unfinished);
         if unfinished == 0 {

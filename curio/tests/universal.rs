@@ -884,7 +884,7 @@ fn blocking_takes_as_long_as_it_may() {
 }
 
 #[test]
-#[should_panic(expected = "task_done() was called more often than items were put")]
+#[should_panic(expected = "task_done was called more often than items were put")]
 fn a_task_that_was_not_put_cannot_be_done() {
     let queue = UniversalQueue::new();
     queue.try_put(1).unwrap();

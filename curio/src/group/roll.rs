@@ -382,7 +382,9 @@ impl<T> Roll<T> {
     pub(super) fn result(&self) -> Result<T> {
         self.joined()?;
         let Some(completed) = self.completed else {
-            return Err(Error::other("no task of the group has completed"));
+            return Err(Error::other(
+                "no task of the group has completed (completed() tells whether one has)",
+            ));
         };
         let member = self.members.get(&completed).filter(|m| !m.is_out());
         member.map_or(Err(Error::AlreadyJoined), Member::take)

@@ -143,7 +143,10 @@ impl<T> UniversalQueue<T> {
     /// assert!(queue.is_full());
     /// ```
     pub fn bounded(capacity: usize) -> UniversalQueue<T> {
-        assert!(capacity > 0, "a queue without room for an item can never be used");
+        assert!(
+            capacity > 0,
+            "a queue with room for no items: `new` makes one without bounds"
+        );
         UniversalQueue::with_capacity(capacity)
     }
 
@@ -388,7 +391,7 @@ impl<T> UniversalQueue<T> {
         });
         assert!(
             done.is_some(),
-            "task_done() was called more often than items were put"
+            "task_done was called more often than items were put into the queue (call it once for each item that was got)"
         );
     }
 

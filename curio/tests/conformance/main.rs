@@ -19,6 +19,7 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod faults;
 mod test_kernel;
 mod test_kernel_2015;
 mod test_promise;

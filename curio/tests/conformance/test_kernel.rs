@@ -427,7 +427,7 @@ fn test_nested_context_timeout3() {
     async fn limited(
         w: World,
         limit: u32,
-        operation: Pin<Box<dyn Future<Output = Result<()>>>>,
+        operation: Operation,
         name: &'static str,
         results: Results,
     ) -> Result<()> {
@@ -612,8 +612,10 @@ fn test_reentrant_kernel() {
     kernel.run(async {}).unwrap();
 }
 
+type Operation = Pin<Box<dyn Future<Output = Result<()>>>>;
+
 /// All operations that wait. (The sockets' are where sockets are tested.)
-fn operations(w: World) -> Vec<(&'static str, Pin<Box<dyn Future<Output = Result<()>>>>)> {
+fn operations(w: World) -> Vec<(&'static str, Operation)> {
     async fn pass<T>(operation: impl Future<Output = Result<T>>) -> Result<()> {
         operation.await.map(drop)
     }
