@@ -416,12 +416,14 @@ fn a_kernel_in_a_kernel() {
     .unwrap();
 }
 
-/// An operation that waits, and the kernel in which it does.
+type Operation = Pin<Box<dyn Future<Output = Result<()>>>>;
+
+/// An operation that is kept while it waits.
 struct Kept {
     name: &'static str,
-    operation: Pin<Box<dyn Future<Output = Result<()>>>>,
+    operation: Operation,
     /// Makes a second operation on the same thing.
-    again: Box<dyn Fn() -> Pin<Box<dyn Future<Output = Result<()>>>>>,
+    again: Box<dyn Fn() -> Operation>,
 }
 
 fn kept<F: Future<Output = Result<()>> + 'static>(
@@ -547,7 +549,6 @@ fn two_kernels() {
     let (one, two) = (virtual_kernel(), virtual_kernel());
     let mut all = one.run(async { Ok(one_of_each()) }).unwrap();
     one.run(async {
-        // The lock of the main task before is not this one's.
         for kept in &mut all {
             begin(kept).await;
         }

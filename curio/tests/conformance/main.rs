@@ -20,6 +20,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod faults;
+mod test_activation;
 mod test_kernel;
 mod test_kernel_2015;
 mod test_promise;
