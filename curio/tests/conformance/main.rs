@@ -13,6 +13,16 @@
 //! | `virtually` | the same without the real clock | it is right in any order |
 //! | `in_order` | the virtual clock, first in, first out | it pins the order |
 //!
+//! | files that are not translated | why |
+//! |---|---|
+//! | `test_io`, `test_socket`, `test_network`, `test_file`, `test_channel`, `test_thread`, `test_workers`, `test_subprocess`, `test_signal`; `curio/test/socketserver.py`, `socket.py`, `subprocess.py` of 2015 | with the stages that they test |
+//! | `test_asyncgen`, `test_meta`, `test_blocking` and the like | Python's coroutines, and ways to tell them apart |
+//! | `test_local`, `test_tls` | task-local values, gone from Python too |
+//! | `test_asyncio`, `test_pytest_plugin` | bridges to parts of Python, gone from there too |
+//! | `curio/test/sync.py` of 2015 | an older state of `test_sync`; its `timeout=` is what `.timeout(..)` is here |
+//!
+//! `faults` is not one of Python's files: it has the known faults of its code.
+//!
 //! The times are in units (`w.t(1)`), whatever they were in Python.
 
 #![allow(missing_docs)]

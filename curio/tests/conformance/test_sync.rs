@@ -353,23 +353,6 @@ fn test_sema_acquire_timeout() {
     everywhere(async |w| acquire_timeout(w, Semaphore::new(1)).await);
 }
 
-#[test]
-fn test_bounded() {
-    virtually(async |_| {
-        let semaphore = BoundedSemaphore::new(1);
-        assert_eq!(semaphore.bound(), 1);
-        semaphore.acquire().await?.forget();
-        semaphore.release()?;
-        let error = semaphore.release().unwrap_err();
-        assert!(
-            error.to_string().contains("released more often than acquired"),
-            "{error}"
-        );
-        assert_eq!(semaphore.value(), 1);
-        Ok(())
-    });
-}
-
 // ---- TestCondition
 
 #[test]
@@ -741,7 +724,24 @@ fn test_repr() {
     );
 }
 
-// ---- TestSyncEvent, which is gone from Python's suite
+#[test]
+fn test_bounded() {
+    virtually(async |_| {
+        let semaphore = BoundedSemaphore::new(1);
+        assert_eq!(semaphore.bound(), 1);
+        semaphore.acquire().await?.forget();
+        semaphore.release()?;
+        let error = semaphore.release().unwrap_err();
+        assert!(
+            error.to_string().contains("released more often than acquired"),
+            "{error}"
+        );
+        assert_eq!(semaphore.value(), 1);
+        Ok(())
+    });
+}
+
+// ---- TestSyncEvent, gone from Python's suite as `test_bounded` and `test_universal_result` are
 
 /// What is no `async` function may set an event.
 fn set(event: &Event) {

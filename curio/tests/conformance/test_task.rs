@@ -9,7 +9,7 @@
 //! | `test_task_group_..` with `spawn_thread` | threads come with a later stage |
 //! | `test_enable_cancellation_function`, `test_illegal_enable_cancellation` | there is no `enable_cancellation`; gone from Python too |
 //! | `test_aside_basic`, `test_aside_cancel` | processes come with a later stage; gone from Python too |
-//! | `test_task_wait_no_cancel`, `_cancel`, `_add` | they stand in `test_kernel`, as in Python before |
+//! | `test_task_wait_no_cancel`, `test_task_wait_cancel`, `test_task_wait_add` | they stand in `test_kernel`, as in Python before |
 //!
 //! | differs | how |
 //! |---|---|
