@@ -18,8 +18,8 @@ use std::time::Duration;
 use curio::queue::TryPutError;
 use curio::universal::TryPutError as UniversalTryPutError;
 use curio::{
-    Error, LifoQueue, PriorityQueue, Queue, Result, TaskGroup, UniversalQueue, run, sleep, spawn,
-    timeout_after,
+    Error, LifoQueue, PriorityQueue, Queue, Result, TaskGroup, UniversalEvent, UniversalQueue, run, sleep,
+    spawn, timeout_after,
 };
 
 use crate::common::{Watchdog, everywhere, in_order, virtually};
@@ -282,10 +282,11 @@ fn test_univ_queue_async_sync() {
 #[test]
 fn test_univ_queue_cancel() {
     let _guard = Watchdog::start();
-    let queue = UniversalQueue::new();
+    let (queue, timed_out) = (UniversalQueue::new(), UniversalEvent::new());
     let producer = thread::spawn({
-        let queue = queue.clone();
+        let (queue, timed_out) = (queue.clone(), timed_out.clone());
         move || {
+            timed_out.blocking_wait().unwrap();
             for n in 0..10 {
                 thread::sleep(3 * MS);
                 queue.blocking_put(n).unwrap();
@@ -294,16 +295,15 @@ fn test_univ_queue_cancel() {
         }
     });
     let got = run(async {
-        let (mut got, mut timeouts) = (Vec::new(), 0);
+        let mut got = Vec::new();
         loop {
             match timeout_after(MS, queue.get()).await {
                 Ok(item) => got.push(item),
-                Err(Error::Timeout(_)) => timeouts += 1,
+                Err(Error::Timeout(_)) => timed_out.set(),
                 Err(Error::Closed) => break,
                 Err(error) => return Err(error),
             }
         }
-        assert!(timeouts > 0);
         Ok(got)
     });
     producer.join().unwrap();
