@@ -28,14 +28,15 @@
 //!
 //! G1. No borrow of the roll is held while a task is cancelled, an operation notified, a failure logged or a member
 //!     dropped: all of that may run user code.
-//! G2. A group with members belongs to their kernel.
+//! G2. A group with members belongs to their kernel, also when that has ended: members are known by their ids, which begin
+//!     anew in each kernel.
 //! G3. The roll is CLOSED only when nobody is alive, and only by the operation that tells its caller so.
 
 mod leave;
 mod next;
 mod roll;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::future::Future;
 use std::panic::Location;
@@ -111,6 +112,8 @@ struct Group<T> {
     joiners: WaitList,
     /// Those who wait for the next member to end.
     takers: WaitList,
+    /// How many those are, with those who were notified and have yet to run.
+    awaited: Cell<usize>,
 }
 
 impl<T> TaskGroup<T> {
@@ -187,6 +190,7 @@ impl<T> TaskGroup<T> {
                 home: RefCell::new(Weak::new()),
                 joiners: WaitList::new(),
                 takers: WaitList::new(),
+                awaited: Cell::new(0),
             }),
         }
     }
@@ -335,8 +339,8 @@ impl<T> TaskGroup<T> {
     ///
     /// # Errors
     ///
-    /// [`Error::Deadlock`] for a member, which would wait for itself. [`Error::NoKernel`] outside of the group's kernel, if
-    /// it would wait.
+    /// [`Error::Deadlock`] for a member that is no daemon: it would wait for itself. [`Error::NoKernel`] outside of the
+    /// group's kernel, if it would wait.
     ///
     /// ```
     /// use curio::{TaskGroup, run, sleep};
@@ -558,7 +562,7 @@ impl<T: 'static> TaskGroup<T> {
     {
         context::with(|context| {
             let context = here(context);
-            if let Err(error) = self.admit(context) {
+            if let Err(error) = self.admit(&context.weak()) {
                 panic!("a task was spawned into a group that cannot take it: {error}");
             }
             let task: Task<Value<F>> = spawn_in(context, future, None, daemon, spawned);
@@ -573,7 +577,7 @@ impl<T: 'static> TaskGroup<T> {
     /// # Errors
     ///
     /// [`Error::Other`] if the task is in a group already, and in a group that was joined. [`Error::NoKernel`] for a task of
-    /// another kernel than that of the other members. The task goes on by itself then.
+    /// another kernel than that of the other members, be it one that has ended. The task goes on by itself then.
     ///
     /// ```
     /// use curio::{TaskGroup, run, task};
@@ -588,26 +592,25 @@ impl<T: 'static> TaskGroup<T> {
     /// .unwrap();
     /// ```
     pub fn add_task(&self, task: Task<T>) -> Result<()> {
-        let context = task.handle().context.upgrade();
-        match &context {
-            Some(context) => self.admit(context)?,
-            None => self.group.roll.borrow().check_open()?,
-        }
         if task.handle().header().is_watched() {
             return Err(Error::other("the task is in a group already"));
         }
+        self.admit(&task.handle().context)?;
+        let context = task.handle().context.upgrade();
         self.enter(context.as_deref(), task);
         Ok(())
     }
 
     /// Whether a task of this kernel may come in (G2).
-    fn admit(&self, context: &Context) -> Result<()> {
-        self.group.roll.borrow().check_open()?;
+    fn admit(&self, kernel: &Weak<Context>) -> Result<()> {
+        let mut roll = self.group.roll.borrow_mut();
+        roll.check_open()?;
         let mut home = self.group.home.borrow_mut();
-        match home.upgrade() {
-            Some(home) if home.id == context.id => {}
-            Some(_) => return Err(Error::NoKernel),
-            None => *home = context.weak(),
+        if !home.ptr_eq(kernel) {
+            if home.strong_count() > 0 || !roll.move_out() {
+                return Err(Error::NoKernel);
+            }
+            *home = kernel.clone();
         }
         Ok(())
     }
@@ -671,6 +674,14 @@ impl<T> TaskGroup<T> {
         slot.is_some_and(|slot| self.group.roll.borrow().has(slot.id(), key))
     }
 
+    /// The same for somebody who waits for others than daemons: a daemon may.
+    fn check_for_workers(&self) -> Result<()> {
+        match self.check() {
+            Err(Error::Deadlock(_)) if runs_daemon() => Ok(()),
+            checked => checked,
+        }
+    }
+
     /// Writes failures to the log that nobody was told of.
     fn log_untold(&self) {
         let untold = self.group.roll.borrow_mut().untold();
@@ -695,7 +706,7 @@ impl<T> Group<T> {
     }
 
     fn member_ended(&self, id: u64, known: bool) {
-        let awaited = !self.takers.is_empty();
+        let awaited = self.awaited.get() > 0;
         let mut after = self.roll.borrow_mut().end(id, awaited, known);
         self.cancel(std::mem::take(&mut after.cancel));
         self.takers.notify_all();
@@ -722,6 +733,15 @@ impl<T> Drop for Group<T> {
         self.cancel(cancel);
         untold.iter().for_each(TaskError::log);
     }
+}
+
+/// Whether the running task is a daemon.
+fn runs_daemon() -> bool {
+    let daemon = context::with_task(|context, task| {
+        let tables = context.tables.borrow();
+        Ok(tables.tasks[task as usize].is_daemon())
+    });
+    daemon.unwrap_or(false)
 }
 
 /// What there is to say about the use of a group that was joined.

@@ -1319,6 +1319,91 @@ impl std::fmt::Display for Shared {
 
 impl std::error::Error for Shared {}
 
+// ---- Groups that meet other kernels, daemons that look on
+
+/// Ids begin anew in each kernel: a group took a new member for one that had ended in another kernel, gave it to
+/// `next_done` while it was alive, and then waited for it for ever.
+#[test]
+fn members_of_two_kernels_are_not_taken_for_each_other() {
+    let _guard = Watchdog::start();
+    let first = Kernel::builder().clock(Clock::Virtual).build().unwrap();
+    let g = TaskGroup::all();
+    first
+        .run(async { g.spawn(async { Ok(1) }).wait().await })
+        .unwrap();
+    drop(first);
+    let second = Kernel::builder().clock(Clock::Virtual).build().unwrap();
+    second
+        .run(async {
+            let stranger = spawn(async { Ok(2) });
+            assert!(matches!(g.add_task(stranger), Err(Error::NoKernel)));
+            let old = g.next_done().await?.unwrap();
+            assert_eq!(old.join().await?, 1);
+            // It has no members any more, so it may have new ones.
+            g.spawn(async {
+                sleep(Duration::from_secs(1)).await?;
+                Ok(3)
+            });
+            let new = g.next_done().await?.unwrap();
+            assert!(new.terminated());
+            assert_eq!(new.join().await?, 3);
+            g.join().await
+        })
+        .unwrap();
+}
+
+/// The same for a task that had ended with its kernel and was put where a living member was: nobody waited for that one.
+#[test]
+fn a_task_of_a_kernel_that_is_gone_does_not_take_the_place_of_a_member() {
+    let _guard = Watchdog::start();
+    let first = Kernel::builder().clock(Clock::Virtual).build().unwrap();
+    let old: Vec<_> = (0..5).map(|n| first.spawn(async move { Ok(n) })).collect();
+    first.run_all().unwrap();
+    drop(first);
+    let second = Kernel::builder().clock(Clock::Virtual).build().unwrap();
+    second
+        .run(async {
+            let g = TaskGroup::all();
+            let member = g.spawn(async {
+                sleep(Duration::from_secs(1)).await?;
+                Ok(7)
+            });
+            for task in old {
+                assert!(matches!(g.add_task(task), Err(Error::NoKernel)));
+            }
+            g.join().await?;
+            assert!(member.terminated());
+            assert_eq!(g.results()?, [7]);
+            Ok(())
+        })
+        .unwrap();
+}
+
+/// Nobody waits for a daemon, so it may wait for the others.
+#[test]
+fn a_daemon_may_wait_for_the_members_of_its_group() {
+    virtually(async |w| {
+        let g = TaskGroup::all();
+        let members = g.clone();
+        let collector = g.spawn_daemon(async move {
+            let next = members.next_result().await?;
+            members.cancel_remaining().await?;
+            Ok(next.unwrap_or_default())
+        });
+        g.spawn(async move {
+            sleep(w.t(1)).await?;
+            Ok(7)
+        });
+        let other = g.spawn(async move {
+            sleep(w.t(100)).await?;
+            Ok(8)
+        });
+        assert_eq!(collector.join().await?, 7);
+        assert!(other.terminated());
+        g.join().await
+    });
+}
+
 // ---- What is logged
 
 /// Runs this test again in a process of its own and gives what it writes to stderr; none in that process.
@@ -1363,6 +1448,16 @@ const SITUATIONS: &[Situation] = &[
         failed(g.join().await);
         Ok(())
     }), &["one"]),
+    ("several at once, and somebody takes them one by one", || Box::pin(async {
+        let g = TaskGroup::all();
+        for _ in 0..3 {
+            g.spawn(fail(W, 1, "one"));
+        }
+        while let Some(task) = g.next_done().await? {
+            assert!(task.join().await.is_err());
+        }
+        g.join().await
+    }), &[]),
     ("nobody waits, and then the body fails", || Box::pin(async {
         let g = TaskGroup::all();
         let result = g.scope(async |g| {

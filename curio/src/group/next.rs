@@ -19,6 +19,8 @@ use crate::traps::{self, Waiting};
 pub struct NextDone<'a, T> {
     group: &'a TaskGroup<T>,
     waiting: Waiting,
+    /// It is counted among those who wait.
+    counted: bool,
     place: &'static Location<'static>,
 }
 
@@ -33,8 +35,27 @@ impl<'a, T> NextDone<'a, T> {
         NextDone {
             group,
             waiting: Waiting::new(),
+            counted: false,
             place,
         }
+    }
+
+    /// Whoever waits is told of failures by what it takes, so they are not logged meanwhile.
+    fn count(&mut self, waits: bool) {
+        if std::mem::replace(&mut self.counted, waits) != waits {
+            let awaited = &self.group.group.awaited;
+            awaited.set(if waits {
+                awaited.get() + 1
+            } else {
+                awaited.get() - 1
+            });
+        }
+    }
+}
+
+impl<T> Drop for NextDone<'_, T> {
+    fn drop(&mut self) {
+        self.count(false);
     }
 }
 
@@ -80,14 +101,16 @@ impl<T> Future for NextDone<'_, T> {
         drop(left);
         if next.is_some() || workers == 0 {
             this.waiting.complete();
+            this.count(false);
             return Poll::Ready(Ok(next));
         }
-        let result = match this.group.check() {
+        let result = match this.group.check_for_workers() {
             // A member may wait for its siblings.
             Err(Error::Deadlock(_)) if workers > 1 => Ok(()),
             checked => checked,
         };
         let result = result.and_then(|()| this.waiting.wait_on(&group.takers, cx, GROUP_WAIT, this.place));
+        this.count(result.is_ok());
         match result {
             Ok(()) => Poll::Pending,
             Err(error) => Poll::Ready(Err(error)),
@@ -119,7 +142,7 @@ impl<T> Future for CancelRemaining<'_, T> {
         let group = &*this.group.group;
         if !this.requested {
             if group.roll.borrow().workers() > 0 {
-                this.group.check()?;
+                this.group.check_for_workers()?;
             }
             ready!(traps::poll_budget(cx));
             this.requested = true;

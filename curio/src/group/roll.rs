@@ -90,7 +90,7 @@ pub(super) struct Roll<T> {
     members: BTreeMap<u64, Member<T>>,
     /// R2.
     ended: VecDeque<u64>,
-    failed: Vec<u64>,
+    failed: VecDeque<u64>,
     /// How many are alive that are not daemons, and how many that are.
     workers: usize,
     daemons: usize,
@@ -122,7 +122,7 @@ impl<T> Roll<T> {
             stage: Stage::Open,
             members: BTreeMap::new(),
             ended: VecDeque::new(),
-            failed: Vec::new(),
+            failed: VecDeque::new(),
             workers: 0,
             daemons: 0,
             doomed: 0,
@@ -228,7 +228,7 @@ impl<T> Roll<T> {
             let loser = member.loser;
             let at_once = self.stage == Stage::Open && !loser && !awaited && !known;
             if failure.is_some() {
-                self.failed.push(id);
+                self.failed.push_back(id);
                 member.told |= at_once;
             }
             self.ended.push_back(id);
@@ -347,6 +347,14 @@ impl<T> Roll<T> {
             let Some(member) = self.members.remove(&id) else {
                 continue;
             };
+            // Both are in the order of ending, so what has left is in front: a group may live long.
+            while self
+                .failed
+                .front()
+                .is_some_and(|id| !self.members.contains_key(id))
+            {
+                self.failed.pop_front();
+            }
             member.header().set_watched(false);
             if !member.is_out() {
                 return (Some(member.task), left);
@@ -456,6 +464,18 @@ impl<T> Roll<T> {
         for member in self.members.values() {
             member.header().set_watched(false);
         }
+    }
+
+    /// The group will have the members of another kernel now, where the same ids mean others. False, and it stays where it
+    /// is, if it has members (G2).
+    pub(super) fn move_out(&mut self) -> bool {
+        if !self.members.is_empty() {
+            return false;
+        }
+        self.ended.clear();
+        self.failed.clear();
+        self.completed = None;
+        true
     }
 
     /// A group that was joined is good for nothing any more.
