@@ -465,9 +465,6 @@ impl Tables {
     /// while a shield is open below: what is behind it is not asked.
     #[cold]
     fn neglected(&mut self, task: u32, boundary: u32) -> Option<Error> {
-        if self.has_shield(boundary) {
-            return None;
-        }
         let mut target = None;
         let mut at = boundary;
         while at != NONE && self.scopes.get(at).kind != Kind::Shield {
@@ -478,6 +475,10 @@ impl Tables {
             at = scope.parent;
         }
         let target = target?;
+        // Asked last, because it looks at all that is open inside.
+        if self.has_shield(boundary) {
+            return None;
+        }
         let below = if self.scopes.get(boundary).kind == Kind::Task {
             NONE
         } else {

@@ -678,6 +678,22 @@ fn a_kernel_that_is_dropped_in_a_panic_takes_linear_time() {
     });
 }
 
+/// A task that had been told of one timeout looked for a shield among all the others, in each run.
+#[test]
+fn timeouts_that_expire_one_after_another_take_linear_time() {
+    assert_linear(500, |n| {
+        let expired = virtual_kernel().run(async {
+            let mut all: FuturesUnordered<_> = (1..=n)
+                .map(|n| timeout_after(n * MS, sleep(1_000 * SEC)))
+                .collect();
+            while let Some(expired) = all.next().await {
+                assert!(expired.unwrap_err().is_timeout());
+            }
+        });
+        expired.unwrap();
+    });
+}
+
 /// Each report looked through all operations that wait in the kernel. (In a child, because the reports are many.)
 #[test]
 fn survivors_of_a_shutdown_take_linear_time() {
