@@ -127,7 +127,7 @@ impl Condition {
     ///
     /// # Panics
     ///
-    /// If the predicate does; the lock is given back.
+    /// If the predicate does; the lock is given back, and the notification goes to somebody else.
     ///
     /// ```
     /// use curio::{Condition, Lock, run};
@@ -311,6 +311,17 @@ pub struct ConditionWaitFor<'a, T, P> {
     predicate: P,
 }
 
+/// A notification that leads to nothing if this is dropped as it is (C2).
+struct PassOn<'a>(Option<&'a Condition>);
+
+impl Drop for PassOn<'_> {
+    fn drop(&mut self) {
+        if let Some(condition) = self.0 {
+            condition.notify(1);
+        }
+    }
+}
+
 // The predicate is called, never pinned.
 impl<T, P> Unpin for ConditionWaitFor<'_, T, P> {}
 
@@ -325,15 +336,19 @@ where
         if let Stage::Holding(_) = cycle.stage {
             ready!(traps::poll_budget(cx));
         }
-        // The guard is kept here while the predicate runs: if that panics, only the guard has something to give back.
-        let guard = match std::mem::replace(&mut cycle.stage, Stage::Done) {
-            Stage::Holding(guard) => guard,
+        // The guard is kept here while the predicate runs: if that panics, it gives the lock back, and the notification
+        // goes on (C2).
+        let (guard, notified) = match std::mem::replace(&mut cycle.stage, Stage::Done) {
+            Stage::Holding(guard) => (guard, false),
             stage => {
                 cycle.stage = stage;
-                ready!(cycle.poll(cx))?
+                (ready!(cycle.poll(cx))?, true)
             }
         };
-        if predicate(&guard) {
+        let mut unused = PassOn(notified.then_some(cycle.condition));
+        let satisfied = predicate(&guard);
+        unused.0 = None;
+        if satisfied {
             cycle.waiting.complete();
             return Poll::Ready(Ok(guard));
         }

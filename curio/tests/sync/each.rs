@@ -12,6 +12,8 @@ use curio::{
     sleep, spawn, timeout_after, yield_now,
 };
 
+use futures::FutureExt;
+
 use crate::common::{everywhere, virtually};
 use crate::gate::poll_once;
 
@@ -318,6 +320,31 @@ fn wait_for_asks_at_once_and_after_each_notification() {
         assert_eq!(kid.join().await?, 3);
         assert_eq!(asked.get(), 4);
         Ok(())
+    });
+}
+
+#[test]
+fn a_predicate_that_panics_passes_the_notification_on() {
+    virtually(async |w| {
+        let (lock, changed) = (Lock::new(false), Condition::new());
+        let wait = async |lock: Lock<bool>, changed: Condition, panics: bool| {
+            let predicate = |set: &bool| {
+                if *set && panics {
+                    std::panic::resume_unwind(Box::new("no"));
+                }
+                *set
+            };
+            changed.wait_for(lock.lock().await?, predicate).await.map(drop)
+        };
+        let first = AssertUnwindSafe(wait(lock.clone(), changed.clone(), true)).catch_unwind();
+        let first = spawn(first.map(|caught| assert!(caught.is_err())));
+        sleep(w.t(1)).await?;
+        let second = spawn(wait(lock.clone(), changed.clone(), false));
+        sleep(w.t(1)).await?;
+        *lock.lock().await? = true;
+        changed.notify(1);
+        first.join().await?;
+        timeout_after(w.t(1), second.join()).await
     });
 }
 
