@@ -144,17 +144,19 @@ impl Semaphore {
     /// ```
     #[inline]
     pub fn value(&self) -> usize {
-        match self.0.free.get() {
-            0 => self.reclaim(),
-            free => free,
+        match self.0.line.granted() {
+            0 => self.0.free.get(),
+            _ => self.reclaim(),
         }
     }
 
     /// What was handed to operations whose kernel is gone is free (N3).
+    #[inline(never)]
     fn reclaim(&self) -> usize {
-        let reclaimed = self.0.line.reclaim();
-        self.0.free.set(reclaimed);
-        reclaimed
+        let Shared { free, line, bound } = &*self.0;
+        let free_now = free.get().saturating_add(line.reclaim()).min(*bound);
+        free.set(free_now);
+        free_now
     }
 
     /// Whether no permit is free.

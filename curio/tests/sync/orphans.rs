@@ -1,11 +1,12 @@
 //! Operations and guards without their kernel.
 
 use std::cell::RefCell;
+use std::future::{Future, poll_fn};
 use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
 
-use curio::{Condition, Error, Event, Kernel, Lock, Result, run, sleep, spawn, yield_now};
+use curio::{BoundedSemaphore, Condition, Error, Event, Kernel, Lock, Result, run, sleep, spawn, yield_now};
 
 use crate::gate::{EMPTY, Entering, Gate, kernel, poll_outside, settle};
 
@@ -278,4 +279,27 @@ fn a_condition_without_its_kernel() {
     drop(guard);
     assert!(!lock.locked());
     assert_eq!(format!("{two:?}"), EMPTY);
+}
+
+/// What was handed to an operation whose kernel is gone is free, beside what is free anyway.
+#[test]
+fn permits_that_were_handed_to_nobody_are_counted() {
+    let desks = BoundedSemaphore::new(2);
+    let (one, two) = (desks.try_acquire().unwrap(), desks.try_acquire().unwrap());
+    let mut acquire = Box::pin(desks.acquire());
+    let kernel = kernel();
+    kernel
+        .run(poll_fn(|cx| {
+            assert!(acquire.as_mut().poll(cx).is_pending());
+            Poll::Ready(())
+        }))
+        .unwrap();
+    drop(one);
+    // Nobody else waits.
+    drop(two);
+    assert_eq!(desks.value(), 1);
+    drop(kernel);
+    std::mem::forget(acquire);
+    assert_eq!(desks.value(), 2);
+    assert!(desks.release().is_err());
 }
