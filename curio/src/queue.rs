@@ -432,8 +432,9 @@ impl<T> Queue<T> {
     }
 }
 
+/// What `bounded` takes.
 #[track_caller]
-fn checked(capacity: usize) -> usize {
+pub(crate) fn checked(capacity: usize) -> usize {
     assert!(
         capacity > 0,
         "a queue with room for no items: `new` makes one without bounds"

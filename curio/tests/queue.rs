@@ -1222,3 +1222,19 @@ fn cancelled_after(k: u32, victim: usize, seed: u64, capacity: usize) -> bool {
     assert_eq!(got, put, "k {k}, victim {victim}, seed {seed}");
     acted.get()
 }
+
+/// It waited for room for nothing at all.
+#[test]
+fn a_put_that_is_polled_after_it_has_completed_panics() {
+    let _guard = Watchdog::start();
+    for queue in [Queue::new(), Queue::bounded(1)] {
+        let polled_again = catch_unwind(AssertUnwindSafe(|| {
+            run(async {
+                let mut put = queue.put(1);
+                (&mut put).await?;
+                put.await
+            })
+        }));
+        assert!(polled_again.is_err());
+    }
+}

@@ -187,6 +187,7 @@ impl<T> Shared<T> {
         cx: &mut TaskContext<'_>,
         place: &'static Location<'static>,
     ) -> Poll<Result<()>> {
+        assert!(item.is_some(), "a Put was polled after it had completed");
         self.putters.reclaim();
         let waited = waiting.is_waiting();
         let chosen = self.putters.receive(waiting);
@@ -199,7 +200,9 @@ impl<T> Shared<T> {
             if closed {
                 return Poll::Ready(Err(Error::Closed));
             }
-            self.push(item.take().expect("a Put was polled after it had completed"));
+            if let Some(item) = item.take() {
+                self.push(item);
+            }
             return Poll::Ready(Ok(()));
         }
         match self.putters.wait(waiting, cx, QUEUE_PUT, place) {

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use super::descriptor::Descriptor;
 use crate::error::{Error, Result};
-use crate::queue::TryPutError;
+use crate::queue::{TryPutError, checked};
 use crate::remote::{Line, Shared, Wakes};
 
 mod operations;
@@ -142,12 +142,9 @@ impl<T> UniversalQueue<T> {
     /// queue.try_put(1).unwrap();
     /// assert!(queue.is_full());
     /// ```
+    #[track_caller]
     pub fn bounded(capacity: usize) -> UniversalQueue<T> {
-        assert!(
-            capacity > 0,
-            "a queue with room for no items: `new` makes one without bounds"
-        );
-        UniversalQueue::with_capacity(capacity)
+        UniversalQueue::with_capacity(checked(capacity))
     }
 
     fn with_capacity(capacity: usize) -> UniversalQueue<T> {
