@@ -77,7 +77,7 @@ impl Generator for Parent {
                 Step::Complete
             }
             (Parent::Done, _) => Step::Complete,
-            (Parent::Spawning, other) => panic!("the kernel answered a spawn with {other:?}"),
+            (Parent::Spawning, other) => panic!("a spawn was answered by {other:?}"),
         }
     }
 }
