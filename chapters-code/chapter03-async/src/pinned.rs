@@ -5,7 +5,7 @@
 //! future cannot be moved any more:
 //!
 //! ```compile_fail,E0507
-//! let future = std::pin::pin!(chapter3::pinned::favourite());
+//! let future = Box::pin(chapter3::pinned::favourite());
 //! let elsewhere = *future;
 //! ```
 //!

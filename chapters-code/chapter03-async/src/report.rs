@@ -8,6 +8,7 @@ use crate::adapter::Adapter;
 use crate::channel::ChannelId;
 use crate::generator::Step;
 use crate::kernel::Kernel;
+use crate::operations::{Ask, yield_now};
 use crate::programs::{self, kid, parent, player};
 use crate::state::State;
 use crate::task::TaskId;
@@ -129,5 +130,8 @@ pub fn costs() {
     println!("bytes in the parent's future: {:>11}", size_of_val(&parent(3)));
     let player = player("ping", table, table, None);
     println!("bytes in a player's future:   {:>11}", size_of_val(&player));
+    println!();
+    println!("bytes in yield_now's future:  {:>11}", size_of_val(&yield_now()));
+    println!("bytes in an Ask:              {:>11}", size_of::<Ask>());
     println!("bytes in an Adapter:          {:>11}", size_of::<Adapter>());
 }
