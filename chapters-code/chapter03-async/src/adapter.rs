@@ -40,8 +40,11 @@ impl Generator for Adapter {
         context::put_reply(answer);
         let mut cx = Context::from_waker(Waker::noop());
         match future.as_mut().poll(&mut cx) {
-            // Who stops without a request gets another turn.
-            Poll::Pending => Step::Yielded(context::take_request().unwrap_or(Trap::Yield)),
+            Poll::Pending => {
+                let request = context::take_request();
+                // Who stops without a request gets another turn.
+                Step::Yielded(request.unwrap_or(Trap::Yield))
+            }
             Poll::Ready(()) => {
                 self.future = None;
                 Step::Complete

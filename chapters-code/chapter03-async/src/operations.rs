@@ -43,7 +43,10 @@ pub async fn yield_now() {
 }
 
 /// Makes a task of this future.
-pub async fn spawn(name: &'static str, future: impl Future<Output = ()> + 'static) -> TaskId {
+pub async fn spawn<F>(name: &'static str, future: F) -> TaskId
+where
+    F: Future<Output = ()> + 'static,
+{
     match ask(Trap::spawn(name, Adapter::new(future))).await {
         Reply::Spawned(task) => task,
         other => panic!("the kernel answered a spawn with {other:?}"),
