@@ -3,8 +3,12 @@
 #[path = "../../common/program.rs"]
 mod program;
 
+use chapter3::adapter::Adapter;
 use chapter3::kernel::Kernel;
-use chapter3::voice;
+use chapter3::operations::spawn;
+use chapter3::programs::kid;
+use chapter3::voice::{self, say};
+use chapter3::wrong::join2::join2;
 use chapter3::wrong::left_behind;
 use program::Program;
 
@@ -57,4 +61,25 @@ fn one_slot_is_too_small_for_two_requests() {
     assert_eq!(ended, Ok(()));
     let line = |wanted: &str| said.iter().position(|line| line == wanted).expect(wanted);
     assert!(line("parent: Everyone is here. We're leaving!") < line("kid: brick 7"));
+}
+
+/// A parent who asks for the friend first, and whether it says more than it knows.
+fn leaves_too_early(friend_bricks: u32, kid_bricks: u32) -> bool {
+    let mut kernel = Kernel::new();
+    let parent = async move {
+        let friend = spawn("friend", kid("friend", friend_bricks)).await;
+        let kid = spawn("kid", kid("kid", kid_bricks)).await;
+        join2(friend.join(), kid.join()).await;
+        say("parent", "We're leaving!");
+    };
+    kernel.spawn("parent", Adapter::new(parent));
+    let (ended, said) = voice::listen(|| kernel.run_all());
+    assert_eq!(ended, Ok(()));
+    said.last().is_none_or(|line| line != "parent: We're leaving!")
+}
+
+#[test]
+fn the_other_order_is_right_by_luck() {
+    assert!(!leaves_too_early(2, 8), "the slot holds the request for the kid");
+    assert!(leaves_too_early(8, 2), "and not the one for the friend");
 }
