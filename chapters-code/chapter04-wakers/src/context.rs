@@ -22,7 +22,10 @@ thread_local! {
 }
 
 /// Runs this as a part of a task.
-pub(crate) fn enter<R>(context: &Rc<Context>, task: TaskId, f: impl FnOnce() -> R) -> R {
+pub(crate) fn enter<F, R>(context: &Rc<Context>, task: TaskId, f: F) -> R
+where
+    F: FnOnce() -> R,
+{
     context.task.set(Some(task));
     let before = CURRENT.replace(Some(Rc::clone(context)));
     let result = f();
