@@ -25,6 +25,8 @@ pub struct Package {
     name: String,
     dir: PathBuf,
     targets: Vec<Target>,
+    /// The folders of the packages it depends on by path.
+    path_dependencies: Vec<PathBuf>,
 }
 
 /// Something cargo builds: a library, a program, an example, a test, a bench.
@@ -73,6 +75,16 @@ impl Workspace {
         })
     }
 
+    /// The names of all packages.
+    pub fn package_names(&self) -> impl Iterator<Item = &str> {
+        self.packages.keys().map(String::as_str)
+    }
+
+    /// The package in this folder.
+    pub fn package_in(&self, dir: &Path) -> Option<&Package> {
+        self.packages.values().find(|package| package.dir == dir)
+    }
+
     /// A path as the book shows it: from the workspace's folder, with forward slashes, and without the detour of a
     /// `#[path = "../.."]`.
     pub fn relative(&self, path: &Path) -> String {
@@ -89,6 +101,25 @@ impl Workspace {
 }
 
 impl Package {
+    /// The package's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The folders of the packages that it depends on by path.
+    pub fn path_dependencies(&self) -> &[PathBuf] {
+        &self.path_dependencies
+    }
+
+    /// Where the sources of its library and of its programs begin.
+    pub fn root_files(&self) -> impl Iterator<Item = &Path> {
+        let shipped = |target: &&Target| target.is_library() || target.is("bin");
+        self.targets
+            .iter()
+            .filter(shipped)
+            .map(|target| target.root_file.as_path())
+    }
+
     /// The package's folder.
     pub fn dir(&self) -> &Path {
         &self.dir
@@ -163,7 +194,11 @@ fn read_metadata(metadata: &Value) -> Option<Workspace> {
 fn read_package(package: &Value) -> Option<Package> {
     let manifest = Path::new(package.get("manifest_path")?.as_str()?);
     let targets = package.get("targets")?.as_array()?;
+    let dependencies = package.get("dependencies").and_then(Value::as_array);
+    let paths = dependencies.into_iter().flatten();
+    let paths = paths.filter_map(|dependency| dependency.get("path")?.as_str());
     Some(Package {
+        path_dependencies: paths.map(PathBuf::from).collect(),
         name: package.get("name")?.as_str()?.to_owned(),
         dir: manifest.parent()?.to_owned(),
         targets: targets.iter().map(read_target).collect::<Option<_>>()?,
