@@ -51,15 +51,15 @@ pub fn marked(caption: &str, listing: &Marked) -> String {
         .text
         .lines()
         .zip(&listing.new)
-        .map(|(line, new)| match new {
+        .map(|(line, new)| match *new && !line.is_empty() {
             true => format!("<ins>{}</ins>", escape(line)),
             false => escape(line),
         })
         .collect();
     let text = lines.join("\n");
     format!(
-        "<figure class=\"listing marked\">\n<figcaption>{caption}</figcaption>\n\
-         <pre><code class=\"language-rust ignore\">{text}\n</code></pre>\n</figure>\n"
+        "<figure class=\"listing marked\">\n<figcaption>{caption}</figcaption>\n\n\
+         <pre><code class=\"language-rust ignore\">{text}\n</code></pre>\n\n</figure>\n"
     )
 }
 

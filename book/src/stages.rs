@@ -154,11 +154,11 @@ pub fn to_page(from: u32, changes: &[FileChange]) -> String {
     let mut text = format!("Compared with chapter {from}: {}", summary(changes));
     for file in changes {
         let (path, added, gone) = (&file.path, counted(file.added, "line"), file.gone);
-        let title = match file.change {
+        let what = match file.change {
             Change::Same => continue,
-            Change::New => format!("new, {added}"),
-            Change::Gone => format!("gone, {}", counted(gone, "line")),
-            Change::Changed => format!("{added} added, {gone} gone"),
+            Change::New => format!("New: {added}."),
+            Change::Gone => format!("Gone: {}.", counted(gone, "line")),
+            Change::Changed => format!("{added} added, {gone} gone."),
         };
         // What is gone can be read in the stage before.
         let body = match file.change {
@@ -166,7 +166,7 @@ pub fn to_page(from: u32, changes: &[FileChange]) -> String {
             _ => figures::fenced("listing diff", None, "diff", &file.text),
         };
         // Writing to a string cannot fail.
-        let _ = write!(text, "\n## `{path}`: {title}\n\n{body}");
+        let _ = write!(text, "\n## `{path}`\n\n{what}\n\n{body}");
     }
     let same = changes.iter().filter(|file| file.change == Change::Same);
     let same: Vec<String> = same.map(|file| format!("`{}`", file.path)).collect();

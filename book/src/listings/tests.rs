@@ -340,7 +340,7 @@ fn a_claim_that_nothing_changed_is_checked() {
 #[test]
 fn the_difference_of_stages_is_shown_file_by_file() {
     let text = on_the_ladder("{{diff 2}}").expect("two stages");
-    assert!(text.contains("## `src/stay.rs`: new, 1 line\n"), "{text}");
+    assert!(text.contains("## `src/stay.rs`\n\nNew: 1 line.\n"), "{text}");
     assert!(
         text.contains("-    two();\n+    both();\n+    all();\n"),
         "{text}"

@@ -56,6 +56,8 @@ pub enum Kind {
     Module,
     /// An impl block: it is shown as a whole, or by what is in it.
     Impl,
+    /// A type in an impl block, which belongs to what the impl block says.
+    AssociatedType,
     /// Everything else.
     Other,
 }
@@ -135,6 +137,13 @@ impl Crate {
             (Some(entry), None) => Some(entry.path()),
             _ => None,
         }
+    }
+
+    /// Whether this crate has an item too: at the same path, or as the only one of that name.
+    pub fn has(&self, item: &Listed<'_>) -> bool {
+        let Listed(item) = item;
+        let same = |entry: &&Entry| !entry.test && entry.full.iter().any(|path| item.full.contains(path));
+        self.items.iter().any(|entry| same(&entry)) || self.only_one_named(&item.label).is_some()
     }
 
     fn find(&self, path: &str) -> Result<&Entry> {

@@ -129,6 +129,9 @@ impl Reader {
             } else {
                 self.push(place, &[&of_block, &with_generics], &[&of_type, &bare], inner);
             }
+            if matches!(inner, ImplItem::Type(_)) {
+                self.last_is(Kind::AssociatedType);
+            }
         }
     }
 
