@@ -10,10 +10,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use mdbook_driver::MDBook;
 use mdbook_driver::config::Config;
-use mdbook_summary::{SummaryItem, parse_summary};
 
 use crate::links::{self, Broken};
 use crate::listings::Listings;
+use crate::pages::Pages;
 use crate::problem::{Problem, Problems};
 use crate::warnings;
 use crate::workspace::Workspace;
@@ -23,8 +23,8 @@ pub fn build(book: &Path) -> Result<PathBuf> {
     let workspace = Workspace::load(book)?;
     let config = Config::from_disk(book.join("book.toml"))?;
     let pages = book.join(&config.book.src);
-    let (missing, warnings) = warnings::collect(|| missing_pages(&pages, &workspace));
-    Problems(missing?).check()?;
+    let (found, warnings) = warnings::collect(|| Pages::read(book, &workspace));
+    Problems(found?.missing).check()?;
     Problems(from_mdbook(&pages, &workspace, warnings)).check()?;
 
     let mut mdbook = MDBook::load_with_config(book, config)?;
@@ -42,62 +42,37 @@ pub fn build(book: &Path) -> Result<PathBuf> {
     Ok(destination)
 }
 
-/// The pages that `SUMMARY.md` names and that do not exist.
-fn missing_pages(pages: &Path, workspace: &Workspace) -> Result<Vec<Problem>> {
-    let file = pages.join("SUMMARY.md");
-    let shown = workspace.relative(&file);
-    let text = fs::read_to_string(&file).with_context(|| format!("cannot read {shown}"))?;
-    let summary = parse_summary(&text).with_context(|| format!("in {shown}"))?;
-    let mut items: Vec<&SummaryItem> = Vec::new();
-    items.extend(&summary.prefix_chapters);
-    items.extend(&summary.numbered_chapters);
-    items.extend(&summary.suffix_chapters);
-    let mut missing = Vec::new();
-    while let Some(item) = items.pop() {
-        let SummaryItem::Link(link) = item else {
-            continue;
-        };
-        items.extend(&link.nested_items);
-        let Some(page) = &link.location else { continue };
-        if !pages.join(page).is_file() {
-            let page = page.to_string_lossy();
-            missing.push(Problem {
-                file: shown.clone(),
-                line: line_of_link(&text, &page),
-                message: format!("no page `{page}`"),
-            });
-        }
-    }
-    missing.sort();
-    Ok(missing)
-}
-
 /// What is wrong with a built book.
 fn check(mdbook: &MDBook, workspace: &Workspace, site: &Path) -> Result<Vec<Problem>> {
-    let pages = Pages::of(mdbook, workspace);
-    Ok(pages.locate(links::check(site)?))
+    let origins = Origins::of(mdbook, workspace);
+    Ok(origins.locate(links::check(site)?))
 }
 
 /// mdBook's own warnings. They name their page, if any, in their text.
 fn from_mdbook(pages: &Path, workspace: &Workspace, warnings: Vec<String>) -> Vec<Problem> {
-    let file = workspace.relative(pages);
-    let problem = |warning: String| Problem {
-        file: file.clone(),
-        line: None,
-        message: warning.split_whitespace().collect::<Vec<_>>().join(" "),
+    let problem = |warning: String| {
+        let page = warning
+            .split('`')
+            .find(|name| name.ends_with(".md") && pages.join(name).is_file());
+        let file = page.map_or_else(|| pages.to_owned(), |page| pages.join(page));
+        Problem {
+            file: workspace.relative(&file),
+            line: page.map(|_| 1),
+            message: warning.split_whitespace().collect::<Vec<_>>().join(" "),
+        }
     };
     warnings.into_iter().map(problem).collect()
 }
 
 /// Which source each built page comes from.
-struct Pages<'a> {
+struct Origins<'a> {
     mdbook: &'a MDBook,
     workspace: &'a Workspace,
     sources: BTreeMap<String, PathBuf>,
 }
 
-impl<'a> Pages<'a> {
-    fn of(mdbook: &'a MDBook, workspace: &'a Workspace) -> Pages<'a> {
+impl<'a> Origins<'a> {
+    fn of(mdbook: &'a MDBook, workspace: &'a Workspace) -> Origins<'a> {
         let mut sources = BTreeMap::new();
         for chapter in mdbook.book.chapters() {
             if let (Some(path), Some(source)) = (&chapter.path, &chapter.source_path) {
@@ -105,7 +80,7 @@ impl<'a> Pages<'a> {
                 sources.insert(page, mdbook.source_dir().join(source));
             }
         }
-        Pages {
+        Origins {
             mdbook,
             workspace,
             sources,

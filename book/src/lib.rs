@@ -4,6 +4,7 @@
 //! [`source`]'s paths, in [`workspace`]'s packages), [`figures`] writes it as Markdown, [`listings`] puts that into the
 //! page, mdBook makes HTML of it ([`builder`]), and [`links`] follows every link.
 pub mod builder;
+pub mod check;
 pub mod diff;
 pub mod directives;
 pub mod facts;
@@ -15,12 +16,15 @@ pub mod links;
 pub mod listings;
 pub mod markdown;
 pub mod names;
+pub mod pages;
 pub mod percent;
 pub mod problem;
+pub mod progress;
 pub mod server;
 pub mod site;
 pub mod source;
 pub mod sources;
 pub mod stages;
+pub mod start;
 pub mod warnings;
 pub mod workspace;

@@ -8,7 +8,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
-use book::{builder, listings::Listings, server};
+use book::listings::Listings;
+use book::workspace::Workspace;
+use book::{builder, check, progress, server, stages, start};
 use lexopt::{Arg, Parser, ValueExt};
 use mdbook_preprocessor::Preprocessor;
 
@@ -17,9 +19,13 @@ Builds the book and serves it on this machine.
 
 Usage: cargo run -p book                  build, then serve
        cargo run -p book -- build         only build
+       cargo run -p book -- check         build, and check everything that the pages say
+       cargo run -p book -- diff 3 4      print what changed from stage 3 to stage 4
+       cargo run -p book -- start DIR     make a project of your own with the exercises
+       cargo run -p book -- progress      show which exercises are done
        cargo run -p book -- preprocess    cut listings for mdbook (it runs this by itself)
 
-Options:
+Options, when it serves:
   --port N    serve on port N, or the next free one (3000); 0 for any
   --open      open the book in the browser
   -h, --help  print this
@@ -31,8 +37,37 @@ Builds the book, checks its links, and prints where it is.
 Usage: cargo run -p book -- build
 ";
 
+const HELP_CHECK: &str = "\
+Builds the book and checks its pages: listings, links, the order of sections, exercises and their hints,
+invariants and their tests, terms, and that every item of a stage is shown. Each failure is a line with
+its file and line.
+
+Usage: cargo run -p book -- check
+";
+
+const HELP_DIFF: &str = "\
+Prints how the code of a stage differs from that of another, by default from the one before.
+
+Usage: cargo run -p book -- diff 4
+       cargo run -p book -- diff 3 4
+";
+
+const HELP_START: &str = "\
+Makes a project of the exercises in a new folder, with the chapters' code that they need. It stands by
+itself: `cargo test --test ch01 e1` runs there, and what you write there is yours.
+
+Usage: cargo run -p book -- start DIR
+";
+
+const HELP_PROGRESS: &str = "\
+Runs the tests of all exercises and shows which are done: here, or in a project that `start` has made.
+
+Usage: cargo run -p book -- progress
+       cargo run -p book -- progress DIR
+";
+
 const HELP_PREPROCESS: &str = "\
-Replaces {{item ..}}, {{items ..}}, {{file ..}} and {{transcript ..}} by listings, between mdbook's
+Replaces {{item ..}}, {{transcript ..}} and the other directives by what they name, between mdbook's
 loading of the book (as JSON from standard input) and its rendering (to standard output).
 
 Usage: cargo run -p book -- preprocess                      run by mdbook
@@ -44,7 +79,11 @@ Usage: cargo run -p book -- preprocess                      run by mdbook
 enum Job {
     Help(&'static str),
     Build,
+    Check,
+    Diff { from: Option<u32>, to: u32 },
+    Progress { dir: Option<PathBuf> },
     Serve { port: u16, open: bool },
+    Start { dir: PathBuf },
     Preprocess,
     Supports(String),
 }
@@ -84,24 +123,63 @@ fn job(arguments: impl Iterator<Item = OsString>) -> Result<Job, lexopt::Error> 
         }
     }
     let serving = port.is_some() || open;
-    match (command.as_deref(), rest.as_slice()) {
-        (None, []) if help => Ok(Job::Help(HELP)),
-        (None, []) => Ok(Job::Serve {
-            port: port.unwrap_or(server::PORT),
-            open,
-        }),
-        (Some("build" | "preprocess"), _) if serving => Err("--port and --open belong to serving".into()),
-        (Some("build"), []) if help => Ok(Job::Help(HELP_BUILD)),
-        (Some("build"), []) => Ok(Job::Build),
-        (Some("preprocess"), _) if help => Ok(Job::Help(HELP_PREPROCESS)),
-        (Some("preprocess"), []) => Ok(Job::Preprocess),
-        (Some("preprocess"), [supports, renderer]) if supports == "supports" => {
-            Ok(Job::Supports(renderer.clone()))
-        }
-        (Some("build" | "preprocess"), [first, ..]) => Err(format!("unexpected argument {first:?}").into()),
-        (Some(command), _) => Err(format!("no command {command:?}").into()),
-        (None, [..]) => unreachable!("the first value is the command"),
+    let Some(command) = command else {
+        return match help {
+            true => Ok(Job::Help(HELP)),
+            false => Ok(Job::Serve {
+                port: port.unwrap_or(server::PORT),
+                open,
+            }),
+        };
+    };
+    let Some((_, text)) = COMMANDS.iter().find(|(name, _)| *name == command) else {
+        return Err(format!("no command {command:?}").into());
+    };
+    if serving {
+        return Err("--port and --open belong to serving".into());
     }
+    if help {
+        return Ok(Job::Help(text));
+    }
+    match (command.as_str(), rest.as_slice()) {
+        ("build", []) => Ok(Job::Build),
+        ("check", []) => Ok(Job::Check),
+        ("diff", [to]) => Ok(Job::Diff {
+            from: None,
+            to: stage(to)?,
+        }),
+        ("diff", [from, to]) => Ok(Job::Diff {
+            from: Some(stage(from)?),
+            to: stage(to)?,
+        }),
+        ("diff", []) => Err("diff needs the number of a stage".into()),
+        ("progress", []) => Ok(Job::Progress { dir: None }),
+        ("progress", [dir]) => Ok(Job::Progress {
+            dir: Some(dir.into()),
+        }),
+        ("start", [dir]) => Ok(Job::Start { dir: dir.into() }),
+        ("start", []) => Err("start needs the name of a new folder".into()),
+        ("preprocess", []) => Ok(Job::Preprocess),
+        ("preprocess", [supports, renderer]) if supports == "supports" => Ok(Job::Supports(renderer.clone())),
+        (_, [.., last]) => Err(format!("unexpected argument {last:?}").into()),
+        (_, []) => unreachable!("every command is above"),
+    }
+}
+
+/// The commands and their help.
+const COMMANDS: [(&str, &str); 6] = [
+    ("build", HELP_BUILD),
+    ("check", HELP_CHECK),
+    ("diff", HELP_DIFF),
+    ("preprocess", HELP_PREPROCESS),
+    ("progress", HELP_PROGRESS),
+    ("start", HELP_START),
+];
+
+fn stage(number: &str) -> Result<u32, lexopt::Error> {
+    number
+        .parse()
+        .map_err(|_| format!("{number:?} is not the number of a stage").into())
 }
 
 fn run(job: Job) -> Result<()> {
@@ -110,6 +188,31 @@ fn run(job: Job) -> Result<()> {
         Job::Build => {
             let site = builder::build(&book())?;
             print(format_args!("The book is in {}\n", site.display()))
+        }
+        Job::Check => {
+            let (site, pages) = check::check(&book())?;
+            let pages = stages::counted(pages, "page");
+            print(format_args!(
+                "All is well with {pages}; the book is in {}\n",
+                site.display()
+            ))
+        }
+        Job::Diff { from, to } => {
+            let workspace = Workspace::load(&book())?;
+            let (from, changes) = stages::compare(&workspace, from, to)?;
+            print(stages::to_console(from, to, &changes))
+        }
+        Job::Progress { dir } => {
+            let progress = progress::of(&dir.unwrap_or_else(book))?;
+            print(progress)
+        }
+        Job::Start { dir } => {
+            let workspace = Workspace::load(&book())?;
+            start::make(&workspace, &dir)?;
+            let dir = dir.display();
+            print(format_args!(
+                "Your exercises are in {dir}. Begin with\n\n    cd {dir}\n    cargo test --test ch01 e1\n"
+            ))
         }
         Job::Serve { port, open } => {
             let site = builder::build(&book())?;
@@ -165,6 +268,12 @@ mod tests {
             ("-h --port 1", Job::Help(HELP)),
             ("build", Job::Build),
             ("build --help", Job::Help(HELP_BUILD)),
+            ("check", Job::Check),
+            ("diff 4", Job::Diff { from: None, to: 4 }),
+            ("diff 3 4", Job::Diff { from: Some(3), to: 4 }),
+            ("start x", Job::Start { dir: "x".into() }),
+            ("start --help", Job::Help(HELP_START)),
+            ("progress", Job::Progress { dir: None }),
             ("preprocess", Job::Preprocess),
             ("preprocess -h", Job::Help(HELP_PREPROCESS)),
             ("preprocess supports html", Job::Supports("html".to_owned())),
@@ -182,6 +291,10 @@ mod tests {
             ("--fast", "invalid option '--fast'"),
             ("-x", "invalid option '-x'"),
             ("bild", "no command \"bild\""),
+            ("diff", "diff needs the number"),
+            ("diff three", "\"three\" is not the number of a stage"),
+            ("diff 1 2 3", "unexpected argument \"3\""),
+            ("start", "start needs the name"),
             ("build x", "unexpected argument \"x\""),
             ("build --port 1", "--port and --open belong to serving"),
             ("preprocess supports", "unexpected argument \"supports\""),

@@ -106,7 +106,7 @@ impl Package {
         &self.name
     }
 
-    /// The folders of the packages that it depends on by path.
+    /// The folders of the packages that it depends on by path, its tests' aside.
     pub fn path_dependencies(&self) -> &[PathBuf] {
         &self.path_dependencies
     }
@@ -196,6 +196,8 @@ fn read_package(package: &Value) -> Option<Package> {
     let targets = package.get("targets")?.as_array()?;
     let dependencies = package.get("dependencies").and_then(Value::as_array);
     let paths = dependencies.into_iter().flatten();
+    // What only the tests need is not needed where the package is.
+    let paths = paths.filter(|dependency| dependency.get("kind").is_none_or(|kind| kind != "dev"));
     let paths = paths.filter_map(|dependency| dependency.get("path")?.as_str());
     Some(Package {
         path_dependencies: paths.map(PathBuf::from).collect(),

@@ -114,7 +114,7 @@ fn what_mdbook_warns_of_stops_the_build() {
     let fixture = Fixture::new();
     fixture.write("book/pages/front.md", "# Front\n\n<div>\n\nopen\n");
     let told = complaints(&fixture);
-    let start = "book/pages: unclosed HTML tag `<div>` found in `front.md`";
+    let start = "book/pages/front.md:1: unclosed HTML tag `<div>` found in `front.md`";
     assert!(told[0].starts_with(start), "{told:?}");
     assert_eq!(told.len(), 1, "{told:?}");
 }

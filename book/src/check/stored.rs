@@ -1,0 +1,82 @@
+//! What is stored is run again: transcripts, compiler errors.
+//!
+//! A page shows what a program has printed, from a file. The file is worth something as long as a test runs the command
+//! again and compares; this looks that each package with such files has such a test.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+
+use crate::problem::Problem;
+use crate::workspace::Workspace;
+
+/// The folders of what is stored. A test that runs it again mentions the folder, or the code for all chapters.
+const FOLDERS: [(&str, &[&str]); 2] = [
+    ("transcripts", &["transcripts", "common/program.rs"]),
+    ("errors", &["errors"]),
+];
+
+pub(super) fn check(workspace: &Workspace) -> Result<Vec<Problem>> {
+    let mut problems = Vec::new();
+    for name in workspace.package_names() {
+        let package = workspace.package(name)?;
+        for (folder, mentioned) in FOLDERS {
+            let files = text_files(&package.dir().join(folder))?;
+            if files.is_empty() {
+                continue;
+            }
+            let path =
+                |file: &str| workspace.relative(&package.dir().join(folder).join(format!("{file}.txt")));
+            if let Some(first) = files.first()
+                && !mentions(&package.dir().join("tests"), mentioned)?
+            {
+                problems.push(Problem {
+                    file: path(first),
+                    line: Some(1),
+                    message: format!("no test of `{name}` runs the {folder} again"),
+                });
+            }
+        }
+    }
+    Ok(problems)
+}
+
+/// The names of the `.txt` files in a folder.
+fn text_files(folder: &Path) -> Result<Vec<String>> {
+    let context = || format!("cannot read {}", folder.display());
+    if !folder.exists() {
+        return Ok(Vec::new());
+    }
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).with_context(context)? {
+        let path = entry.with_context(context)?.path();
+        if path.extension().is_some_and(|extension| extension == "txt") {
+            files.extend(path.file_stem().map(|stem| stem.to_string_lossy().into_owned()));
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// Whether a test in this folder mentions one of these.
+fn mentions(folder: &Path, words: &[&str]) -> Result<bool> {
+    let context = || format!("cannot read {}", folder.display());
+    if !folder.exists() {
+        return Ok(false);
+    }
+    for entry in fs::read_dir(folder).with_context(context)? {
+        let path = entry.with_context(context)?.path();
+        let found = match path.extension().is_some_and(|extension| extension == "rs") {
+            true => {
+                let text = fs::read_to_string(&path).with_context(context)?;
+                words.iter().any(|word| text.contains(word))
+            }
+            false => path.is_dir() && mentions(&path, words)?,
+        };
+        if found {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
