@@ -3,6 +3,8 @@
 // Each test program uses its own part of this.
 #![allow(dead_code, unreachable_pub, missing_debug_implementations)]
 
+pub mod chapter;
+
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -58,6 +60,18 @@ impl Fixture {
         let path = self.0.path().join(name);
         fs::create_dir_all(path.parent().expect("inside")).expect("made");
         fs::write(path, text).expect("written");
+    }
+
+    /// Replaces a text that is there in a file.
+    pub fn replace(&self, name: &str, old: &str, new: &str) {
+        let text = self.read(name);
+        assert!(text.contains(old), "{name} has no {old:?}");
+        self.write(name, &text.replacen(old, new, 1));
+    }
+
+    /// Removes a file.
+    pub fn remove(&self, name: &str) {
+        fs::remove_file(self.0.path().join(name)).expect(name);
     }
 
     /// Reads a file.

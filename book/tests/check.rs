@@ -1,0 +1,440 @@
+//! Attacks a book in which nothing is wrong, one guarantee at a time: each attack is told with its place.
+
+mod common;
+
+use std::path::Path;
+use std::process::Command;
+
+use common::Fixture;
+use common::chapter::PAGE;
+
+/// What `check` complains of.
+fn complaints(fixture: &Fixture) -> Vec<String> {
+    let output = fixture.book(&["check"]).output().expect("the program runs");
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(
+        output.status.code(),
+        Some(if told.is_empty() { 0 } else { 1 }),
+        "{output:?}"
+    );
+    told.lines().map(str::to_owned).collect()
+}
+
+/// Replaces `old` by `new` in a file, and expects this complaint, and no more than two others that
+/// follow from it: `told`, with `{}` for the line in which
+/// `at` stands.
+fn attack(file: &str, old: &str, new: &str, at: &str, told: &str) {
+    let fixture = Fixture::with_chapter();
+    fixture.replace(file, old, new);
+    let text = fixture.read(PAGE);
+    let line = text
+        .lines()
+        .position(|line| line.contains(at))
+        .map_or(0, |n| n + 1);
+    let expected = told.replace("{}", &format!("{PAGE}:{line}"));
+    let complaints = complaints(&fixture);
+    let found = complaints.iter().any(|told| told.starts_with(&expected));
+    assert!(found, "{old:?} -> {new:?}\n{complaints:#?}\n{expected}");
+    assert!(complaints.len() <= 3, "{old:?} -> {new:?}: {complaints:#?}");
+}
+
+#[test]
+fn the_small_book_is_right() {
+    let fixture = Fixture::with_chapter();
+    assert_eq!(complaints(&fixture), [""; 0]);
+    let page = fixture.read("target/book/chapter01-one.html");
+    assert!(
+        page.contains("<p>It takes seven turns, on a <dfn id=\"def-road\"><a href=\"glossary.html#road\">"),
+        "{page}"
+    );
+    assert!(page.contains("<p>It takes 7 turns.</p>"), "{page}");
+    assert_eq!(page.matches("<summary>Hint ").count(), 6, "{page}");
+    let glossary = fixture.read("target/book/glossary.html");
+    assert!(
+        glossary.contains("who goes (<a href=\"chapter01-one.html#def-task\">chapter 1</a>)"),
+        "{glossary}"
+    );
+}
+
+/// The book itself, as CI looks at it.
+#[test]
+fn the_book_is_right() {
+    let book = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let output = Command::new(env!("CARGO_BIN_EXE_book"))
+        .arg("check")
+        .env("CARGO_MANIFEST_DIR", book)
+        .output()
+        .expect("the program runs");
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
+
+#[test]
+fn a_renamed_function_is_missed_by_the_listing_that_shows_it() {
+    let fixture = Fixture::with_chapter();
+    fixture.replace("one/src/lib.rs", "fn go(", "fn walk(");
+    let told = complaints(&fixture);
+    assert!(told[0].ends_with(": `chapter1`: no item `go`"), "{told:#?}");
+    assert!(
+        told[1].contains("`walk` (one/src/lib.rs:5) is not shown"),
+        "{told:#?}"
+    );
+    assert_eq!(told.len(), 2, "{told:#?}");
+}
+
+#[test]
+fn what_a_run_no_longer_prints_is_missed() {
+    let run = "one/transcripts/run.txt";
+    let fixture = Fixture::with_chapter();
+    fixture.replace(run, "turns: 7", "steps: 7");
+    let told = complaints(&fixture);
+    assert!(
+        told[0].ends_with(": one/transcripts/run.txt: no line begins with \"turns:\""),
+        "{told:#?}"
+    );
+    attack(
+        run,
+        "$ cargo",
+        "cargo",
+        "{{transcript",
+        "{}: one/transcripts/run.txt: a transcript begins with",
+    );
+    // Nobody would see that the file no longer says what the program prints.
+    attack(
+        "one/tests/invariants.rs",
+        "// Runs the transcripts.",
+        "",
+        "",
+        "one/transcripts/run.txt:1: no test of `chapter1` runs the transcripts again",
+    );
+}
+
+#[test]
+fn links_lead_somewhere() {
+    attack(
+        PAGE,
+        "(#step-1-to-go)",
+        "(#step-1)",
+        "(#step-1)",
+        "{}: the link `#step-1`: no `#step-1` in ",
+    );
+    attack(
+        "book/pages/front.md",
+        "chapter01-one.md#step-2-to-go-on",
+        "chapter01-won.md",
+        "",
+        "book/pages/front.md:3: the link `chapter01-won.html`: no file chapter01-won.html; did you mean",
+    );
+    attack(
+        "book/pages/SUMMARY.md",
+        "\n[Glossary](glossary.md)\n",
+        "\n[Glossary](glossary.md)\n[X](x.md)\n",
+        "",
+        "book/pages/SUMMARY.md:10: no page `x.md`",
+    );
+    let fixture = Fixture::with_chapter();
+    fixture.write("book/pages/left.md", "# Left\n");
+    let told = complaints(&fixture);
+    assert_eq!(
+        told,
+        ["book/pages/left.md:1: book/pages/SUMMARY.md does not name this page"]
+    );
+}
+
+#[test]
+fn the_template_is_kept() {
+    let order = "{}: the section `From inside` stands where `A wrong turn` belongs";
+    attack(
+        PAGE,
+        "## A wrong turn\n\n{{item chapter1::wrong::back}}\n\n{{transcript chapter1 run}}\n\n## From",
+        "## From",
+        "## From",
+        order,
+    );
+}
+
+#[test]
+fn sections_hold_what_their_titles_say() {
+    for (old, new, at, told) in [
+        (
+            "*It goes.*",
+            "It goes.",
+            "It goes.",
+            "{}: below its title, a chapter says its idea",
+        ),
+        (
+            "10 minutes to do",
+            "an hour",
+            "About 5",
+            "{}: before its first section, a chapter says how many",
+        ),
+        (
+            "### Step 2: ",
+            "### Step 4: ",
+            "Step 4",
+            "{}: `Step 4: to go on` stands where `Step 2: ...` belongs",
+        ),
+        (
+            "## Words\n\n{{words}}",
+            "## Words\n",
+            "## Words",
+            "{}: `Words` is one `{{words}}`",
+        ),
+        (
+            "[Roads](https://example.org/roads)",
+            "Roads",
+            "## Design note",
+            "{}: `Design note: roads` has no part `Sources`",
+        ),
+        (
+            "1. It goes. Test: `it_goes`.\n",
+            "",
+            "## Invariants",
+            "{}: 2 numbered invariants",
+        ),
+        (
+            "It stays.\n   Tests: `it_stays`, `it_goes`.",
+            "It stays.",
+            "2. It stays",
+            "{}: an invariant names the test",
+        ),
+        (
+            "Tests: `it_stays`",
+            "Tests: `it_stay`",
+            "`it_stay`",
+            "{}: `chapter1` has no test `it_stay`; did you mean `it_stays`?",
+        ),
+    ] {
+        attack(PAGE, old, new, at, told);
+    }
+    attack(
+        "one/tests/invariants.rs",
+        "fn it_ends",
+        "fn it_stops",
+        "`it_ends`",
+        "{}: `chapter1` has no test `it_ends`",
+    );
+}
+
+#[test]
+fn a_page_of_the_wrong_length_is_told() {
+    let sentence = "We go along a road, and a road goes along with us, one turn after the other.\n";
+    for (count, words) in [(100, "has 1868"), (300, "has 5268")] {
+        let fixture = Fixture::with_chapter();
+        let text = fixture.read(PAGE);
+        let start = text.find(sentence).expect("the filler");
+        let end = text.find("### Sources").expect("the sources");
+        fixture.write(
+            PAGE,
+            &format!("{}{}\n{}", &text[..start], sentence.repeat(count), &text[end..]),
+        );
+        let told = complaints(&fixture);
+        assert!(
+            told[0].starts_with(&format!("{PAGE}:1: the page {words}")),
+            "{told:?}"
+        );
+        assert_eq!(told.len(), 1, "{told:?}");
+    }
+}
+
+#[test]
+fn exercises_are_what_the_page_says() {
+    let hints = "exercises/hints/ch01/e1_way.md";
+    let (first, second) = ("### Exercise 1", "### Exercise 2");
+    attack(
+        hints,
+        "3. It is this.\n",
+        "",
+        "{{hints",
+        "{}: exercises/hints/ch01/e1_way.md: an exercise has three hints, not 2",
+    );
+    attack(
+        PAGE,
+        "\n{{hints ch01/e1_way}}\n",
+        "",
+        first,
+        "{}: `Exercise 1, predict: the way` has 0 hints, not three",
+    );
+    attack(
+        PAGE,
+        "<summary>Hint 3</summary>",
+        "<summary>Tip</summary>",
+        second,
+        "{}: `Exercise 2, rebuild: the road` has 2 hints",
+    );
+    attack(
+        PAGE,
+        "\nLook here.\n",
+        "\nLook there.\n",
+        second,
+        "{}: hint 2 is not that of hints/ch01/e2_road.md, word for word",
+    );
+    attack(
+        PAGE,
+        "ch01 e2`",
+        "ch02 e2`",
+        "ch02 e2`",
+        "{}: the command is `cargo test -p exercises --test ch01 e2`",
+    );
+    attack(
+        PAGE,
+        "**Goal.** Build it.\n",
+        "Build it.\n",
+        second,
+        "{}: `Exercise 2, rebuild: the road` has no **Goal.**",
+    );
+    attack(
+        PAGE,
+        ", rebuild: ",
+        ", extend: ",
+        "## Exercises",
+        "{}: no exercise to rebuild",
+    );
+    attack(
+        PAGE,
+        ", open: ",
+        ", hard: ",
+        "### Exercise 3",
+        "{}: `Exercise 3, hard: elsewhere`: expected",
+    );
+    // A stub that is solved, a solution that is none.
+    let stub = "exercises/ch01/e2_road.rs";
+    attack(
+        stub,
+        "todo!()",
+        "7",
+        "e2_road.rs",
+        "{}: exercises/ch01/e2_road.rs: the stub has no `todo!`",
+    );
+    let solution = "exercises/solutions/ch01/e2_road.rs";
+    attack(
+        solution,
+        "7",
+        "todo!()",
+        "e2_road.rs",
+        "{}: exercises/solutions/ch01/e2_road.rs: the solution has a `todo!`",
+    );
+    let fixture = Fixture::with_chapter();
+    fixture.write("exercises/ch01/e3_new.rs", "pub fn new() { todo!() }\n");
+    let told = complaints(&fixture);
+    assert!(
+        told[0].ends_with(": no exercise of this page has the file exercises/ch01/e3_new.rs"),
+        "{told:?}"
+    );
+}
+
+#[test]
+fn pictures_headings_and_code_can_be_read_aloud() {
+    for (old, new, at, told) in [
+        (
+            "![A task on its road]",
+            "![]",
+            "![]",
+            "{}: an image without a text that says what it shows",
+        ),
+        (
+            "Go where you like.",
+            "```\nx\n```",
+            "```",
+            "{}: a code block without a language",
+        ),
+        (
+            "Go where you like.",
+            "Just go.",
+            "Just go",
+            "{}: the word `Just` explains nothing",
+        ),
+        (
+            "Go where you like.",
+            "<img src=\"road.svg\" alt=\"\">",
+            "<img",
+            "{}: an `<img>` without a text in `alt`",
+        ),
+    ] {
+        attack(PAGE, old, new, at, told);
+    }
+    attack(
+        "book/pages/front.md",
+        "# Front",
+        "# Front\n\n### Deep",
+        "",
+        "book/pages/front.md:3: a heading of level 3 below",
+    );
+}
+
+#[test]
+fn terms_are_bold_once_and_in_the_glossary() {
+    let glossary = "book/pages/glossary.md";
+    attack(
+        glossary,
+        "road\n: what a task is on\n\n",
+        "",
+        "**road**",
+        "{}: the bold term `road` is not in book/pages/glossary.md",
+    );
+    attack(
+        PAGE,
+        "on a **road**",
+        "on a road",
+        "",
+        "book/pages/glossary.md:5: no page defines `road`, in bold",
+    );
+    attack(
+        PAGE,
+        "Go where you like.",
+        "Go, **task**.",
+        "Go, **task**",
+        "{}: `task` is bold a second time; it is defined in ",
+    );
+    attack(
+        glossary,
+        "task\n: who goes",
+        "a task\n: who goes\n\ntask\n: who goes",
+        "",
+        "book/pages/glossary.md:",
+    );
+}
+
+#[test]
+fn every_item_of_a_stage_is_shown_or_named() {
+    let changed = "## What changed";
+    let lib = "one/src/lib.rs";
+    attack(
+        PAGE,
+        "- `help` prints what this page says.\n",
+        "",
+        changed,
+        "{}: `help` (one/src/lib.rs:13) is not shown",
+    );
+    attack(
+        lib,
+        "pub fn help() {}",
+        "pub fn help() {}\n\nfn more() {}",
+        changed,
+        "{}: `more` (one/src/lib.rs:16) is not shown",
+    );
+    attack(
+        PAGE,
+        "`help` prints what this page says.",
+        "`help` prints.",
+        "`help` prints.",
+        "{}: what is not shown has a reason",
+    );
+    attack(
+        PAGE,
+        "- `help` prints",
+        "- `help`, `help2` prints",
+        "`help2`",
+        "{}: `help2` is named under `Not shown`, but `chapter1` has no",
+    );
+    attack(
+        PAGE,
+        "- `help` prints",
+        "- `help`, `go` prints",
+        "`help`, `go`",
+        "{}: `go` is named under `Not shown`, but the page shows it",
+    );
+}
