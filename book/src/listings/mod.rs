@@ -12,7 +12,8 @@
 //! - `{{transcript PACKAGE NAME}}`: `transcripts/NAME.txt` of the package, which its tests re-run;
 //! - `{{compiler-error PACKAGE NAME}}`: `errors/NAME.txt`, what the compiler says to `errors/NAME.rs`; the package's
 //!   tests compile it again and compare code, main message and line;
-//! - `{{same PACKAGE PACKAGE path/of/file.rs path::of::Item}}`: the claim that not one line differs;
+//! - `{{same PACKAGE PACKAGE path/of/file.rs path::of::Item}}`: the claim that not one line differs; `old.rs=new.rs` names
+//!   one that has moved;
 //! - `{{diff STAGE}}`, `{{diff STAGE STAGE}}`: the whole difference between two stages, by default from the one before;
 //! - `{{hints chNN/eN_name}}`: the three hints of an exercise, folded;
 //! - `{{words}}`: the terms that the page defines, from the glossary.
@@ -40,7 +41,7 @@ use crate::figures::{self, Marked, code, indented};
 use crate::glossary::Glossary;
 use crate::hints;
 use crate::problem::{Problem, Problems};
-use crate::source::Cut;
+use crate::source::{Cut, Show};
 use crate::sources::{Since, Sources};
 use crate::stages;
 use crate::workspace::Workspace;
@@ -264,21 +265,23 @@ fn part(text: &str, items: &Items) -> Result<std::ops::Range<usize>> {
 
 /// A claim that is true: not one line differs.
 fn same(old: &str, new: &str, what: &[String], sources: &Sources<'_>) -> Result<String> {
+    let mut names = Vec::new();
     for what in what {
-        let is_file = what.contains('/') || Path::new(what).extension().is_some();
-        let read = |package: &str| -> Result<(String, String)> {
+        let (there, here) = what.split_once('=').unwrap_or((what, what));
+        let is_file = here.contains('/') || Path::new(here).extension().is_some();
+        let read = |package: &str, what: &str| -> Result<(String, String)> {
             Ok(match is_file {
                 true => {
                     let (file, text) = sources.file(package, what)?;
                     (sources.workspace.relative(&file), text)
                 }
                 false => {
-                    let cut = sources.cut(&format!("{package}::{what}"), crate::source::Show::Code)?;
+                    let cut = sources.cut(&format!("{package}::{what}"), Show::Code)?;
                     (sources.workspace.relative(&cut.file), cut.text)
                 }
             })
         };
-        let ((_, old_text), (file, new_text)) = (read(old)?, read(new)?);
+        let ((_, old_text), (file, new_text)) = (read(old, there)?, read(new, here)?);
         if old_text != new_text {
             let differs = |n: &usize| old_text.lines().nth(*n) != new_text.lines().nth(*n);
             let line = (0..).find(differs).unwrap_or_default() + 1;
@@ -286,10 +289,13 @@ fn same(old: &str, new: &str, what: &[String], sources: &Sources<'_>) -> Result<
                 true => format!("{file}:{line}"),
                 false => format!("line {line} of the item in {file}"),
             };
-            bail!("`{what}` is not the same in `{old}` and `{new}`; the first difference: {place}");
+            bail!("`{here}` is not the same in `{old}` and `{new}`; the first difference: {place}");
         }
+        names.push(match there == here {
+            true => format!("`{here}`"),
+            false => format!("`{here}` (there `{there}`)"),
+        });
     }
-    let names: Vec<String> = what.iter().map(|what| format!("`{what}`")).collect();
     let names = match names.split_last() {
         Some((last, rest)) if !rest.is_empty() => format!("{} and {last}", rest.join(", ")),
         _ => names.concat(),

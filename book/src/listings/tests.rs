@@ -327,6 +327,8 @@ fn a_claim_that_nothing_changed_is_checked() {
         text.contains("not one line of* `src/old.rs` *has changed since* chapter 1.\n"),
         "{text}"
     );
+    let text = on_the_ladder("{{same chapter1 chapter2 stay=stay::stay}}").expect("true");
+    assert!(text.contains(" `stay::stay` (there `stay`) *has"), "{text}");
     for (what, message) in [
         ("src/lib.rs", "the first difference: b/src/lib.rs:1"),
         ("go", "the first difference: line 3 of the item in b/src/lib.rs"),

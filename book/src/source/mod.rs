@@ -130,9 +130,10 @@ impl Crate {
         })
     }
 
-    /// The path of the only item with this label.
+    /// The path of the only item with this label, modules aside.
     pub fn only_one_named(&self, label: &str) -> Option<String> {
-        let mut found = self.items.iter().filter(|entry| entry.label == label);
+        let named = |entry: &&Entry| entry.label == label && entry.kind != Kind::Module;
+        let mut found = self.items.iter().filter(named);
         match (found.next(), found.next()) {
             (Some(entry), None) => Some(entry.path()),
             _ => None,
