@@ -77,13 +77,14 @@ impl<'a> Sources<'a> {
         let Ok(krate) = self.target(&package, target) else {
             return Ok(Since::New);
         };
-        let old = match krate.cut(&place.within, show) {
-            Ok(old) => old,
-            Err(_) => match krate.only_one_named(&cut.label) {
-                Some(path) => krate.cut(&path, show)?,
-                None => return Ok(Since::New),
-            },
+        let path = match krate.knows(&place.within) {
+            true => Some(place.within.clone()),
+            false => krate.only_one_named(&cut.label),
         };
+        let Some(path) = path else {
+            return Ok(Since::New);
+        };
+        let old = krate.cut(&path, show)?;
         let inside = |package: &str, file: &Path| -> Result<String> {
             let dir = self.workspace.package(package)?.dir();
             Ok(file

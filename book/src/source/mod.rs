@@ -147,15 +147,22 @@ impl Crate {
         self.items.iter().any(|entry| same(&entry)) || self.only_one_named(&item.label).is_some()
     }
 
+    /// Whether a path names exactly one item.
+    pub fn knows(&self, path: &str) -> bool {
+        self.candidates(&normal(path)).len() == 1
+    }
+
+    fn candidates(&self, wanted: &String) -> Vec<&Entry> {
+        let full: Vec<&Entry> = self.items.iter().filter(|e| e.full.contains(wanted)).collect();
+        match full.is_empty() {
+            true => self.items.iter().filter(|e| e.short.contains(wanted)).collect(),
+            false => full,
+        }
+    }
+
     fn find(&self, path: &str) -> Result<&Entry> {
         let wanted = normal(path);
-        let full = self.items.iter().filter(|e| e.full.contains(&wanted));
-        let short = self.items.iter().filter(|e| e.short.contains(&wanted));
-        let mut found: Vec<&Entry> = full.collect();
-        if found.is_empty() {
-            found = short.collect();
-        }
-        match found.as_slice() {
+        match self.candidates(&wanted).as_slice() {
             [one] => Ok(one),
             [] => Err(anyhow!("no item `{path}`{}", self.suggestion(&wanted))),
             several => {
