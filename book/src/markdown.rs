@@ -64,6 +64,7 @@ impl Page {
         let mut bold: Option<Bold> = None;
         let mut image: Option<(usize, String)> = None;
         let mut in_code = false;
+        let mut names: Option<String> = None;
         for (event, range) in new_cmark_parser(&text, &options).into_offset_iter() {
             let line = line(range.start);
             match event {
@@ -90,6 +91,15 @@ impl Page {
                             .push((line, "an image without a text that says what it shows".to_owned()));
                     }
                 }
+                Event::Start(Tag::TableHead) => names = Some(String::new()),
+                Event::End(TagEnd::TableHead) => names = None,
+                Event::Start(Tag::TableCell) => names = names.map(|_| String::new()),
+                Event::End(TagEnd::TableCell)
+                    if names.as_ref().is_some_and(|name| name.trim().is_empty()) =>
+                {
+                    page.faults
+                        .push((line, "a table with a column that has no name".to_owned()));
+                }
                 Event::Start(Tag::CodeBlock(kind)) => {
                     in_code = true;
                     let fault = match &kind {
@@ -103,6 +113,9 @@ impl Page {
                 }
                 Event::End(TagEnd::CodeBlock) => in_code = false,
                 Event::Text(text) if !in_code => {
+                    if let Some(name) = &mut names {
+                        name.push_str(&text);
+                    }
                     if let Some(heading) = &mut heading {
                         heading.text.push_str(&text);
                     }
@@ -118,6 +131,9 @@ impl Page {
                 Event::Code(code) => {
                     if let Some(heading) = &mut heading {
                         heading.text.push_str(&code);
+                    }
+                    if let Some(name) = &mut names {
+                        name.push_str(&code);
                     }
                     page.words += code.split_whitespace().count();
                 }

@@ -16,6 +16,9 @@ use crate::workspace::Workspace;
 /// The table of contents.
 const SUMMARY: &str = "SUMMARY.md";
 
+/// What it does not name: itself, and what is shown for an address that leads nowhere.
+const UNNAMED: [&str; 2] = [SUMMARY, "404.md"];
+
 /// All pages.
 #[derive(Debug)]
 pub struct Pages {
@@ -75,7 +78,7 @@ impl Pages {
         }
         let mut forgotten = Vec::new();
         markdown_files(&folder, &mut forgotten)?;
-        forgotten.retain(|file| *file != folder.join(SUMMARY));
+        forgotten.retain(|file| UNNAMED.iter().all(|unnamed| *file != folder.join(unnamed)));
         forgotten.retain(|file| !found.pages.iter().any(|page| folder.join(&page.path) == *file));
         found.forgotten.extend(forgotten.iter().map(|file| Problem {
             file: workspace.relative(file),

@@ -58,10 +58,10 @@ impl<'a> Sources<'a> {
     }
 
     /// Compares an item with the same item of the stage before: the one at the same path, or else the only one
-    /// of the same name. Wrong turns belong to no stage.
-    pub fn since(&self, path: &str, cut: &Cut, show: Show) -> Result<Since> {
+    /// of the same name. Wrong turns belong to no stage, and a page is about changes of its own stage only.
+    pub fn since(&self, path: &str, cut: &Cut, show: Show, page: Option<u32>) -> Result<Since> {
         let place = Place::parse(path)?;
-        let stage = match stages::of_package(place.package) {
+        let stage = match stages::of_package(place.package).filter(|stage| Some(*stage) == page) {
             Some(stage) if !place.within.starts_with("wrong::") => stage,
             _ => return Ok(Since::Nothing),
         };

@@ -151,7 +151,12 @@ pub fn to_console(from: u32, to: u32, changes: &[FileChange]) -> String {
 
 /// The whole difference, as a page shows it: a section for each file.
 pub fn to_page(from: u32, changes: &[FileChange]) -> String {
-    let mut text = format!("Compared with chapter {from}: {}", summary(changes));
+    // On paper it would take more room than the book.
+    let mut text = format!(
+        "Compared with chapter {from}: {}.\n\n<p class=\"in-print\">The lines themselves are not printed.</p>\n\n\
+         <div class=\"on-screen\">\n",
+        summary(changes).trim_end()
+    );
     for file in changes {
         let (path, added, gone) = (&file.path, counted(file.added, "line"), file.gone);
         let what = match file.change {
@@ -173,6 +178,7 @@ pub fn to_page(from: u32, changes: &[FileChange]) -> String {
     if !same.is_empty() {
         let _ = write!(text, "\n## Not one line changed\n\n{}\n", same.join(", "));
     }
+    text.push_str("\n</div>\n");
     text
 }
 

@@ -21,8 +21,8 @@
 //! `{{fact PACKAGE NAME "LABEL" N}}` stands inside a line of prose: the Nth number (the first, if it says nothing) behind
 //! LABEL in a transcript of the package. With `in-words`, three is written for 3.
 //!
-//! `\{{item ...}}` is shown as it stands, without the backslash. A listing of a stage says and marks what has changed
-//! since the stage before, and where a page defines a term, in bold, the term links to the glossary.
+//! `\{{item ...}}` is shown as it stands, without the backslash. A listing of a chapter's own stage says
+//! and marks what has changed since the stage before, and where a page defines a term, in bold, the term links to the glossary.
 //!
 //! A directive is text in, Markdown out, so mdBook may run this as a program: the pages are the same as in process.
 
@@ -158,7 +158,7 @@ fn with_facts(line: &str, sources: &Sources<'_>) -> Result<String> {
 /// The Markdown that stands in for a directive.
 fn show(directive: &Directive, page: &Path, sources: &Sources<'_>, glossary: &Glossary) -> Result<String> {
     match directive {
-        Directive::Items(items) => show_items(items, sources),
+        Directive::Items(items) => show_items(items, page, sources),
         Directive::File { package, path } => {
             let (file, text) = sources.file(package, path)?;
             let caption = code(&sources.workspace.relative(&file));
@@ -198,12 +198,12 @@ fn show(directive: &Directive, page: &Path, sources: &Sources<'_>, glossary: &Gl
     }
 }
 
-fn show_items(items: &Items, sources: &Sources<'_>) -> Result<String> {
+fn show_items(items: &Items, page: &Path, sources: &Sources<'_>) -> Result<String> {
     let mut listing = Marked::default();
     let mut cuts: Vec<(Cut, Since)> = Vec::new();
     for path in &items.paths {
         let mut cut = sources.cut(path, items.show)?;
-        let mut since = sources.since(path, &cut, items.show)?;
+        let mut since = sources.since(path, &cut, items.show, stages::of_page(page))?;
         if items.in_part() {
             let lines = part(&cut.text, items)?;
             if let Since::Stage { changes, .. } = &mut since {

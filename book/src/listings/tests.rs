@@ -236,7 +236,7 @@ fn ladder() -> (tempfile::TempDir, Workspace) {
 fn on_the_ladder(text: &str) -> Result<String, Vec<String>> {
     let (_dir, workspace) = ladder();
     let page = Page {
-        path: Path::new("p.md"),
+        path: Path::new("chapter02-p.md"),
         file: "p.md",
         text,
     };
@@ -269,6 +269,7 @@ fn what_changed_since_the_stage_before_is_said_and_marked() {
         text.contains("(as in chapter 1, there in <code>src/lib.rs</code>)"),
         "{text}"
     );
+    // On the page of chapter 2, what chapter 1 changed is no news.
     let text = on_the_ladder("{{item chapter1::go}}").expect("found");
     assert!(!text.contains("since"), "{text}");
 }

@@ -22,7 +22,12 @@ impl Fixture {
         // The book's own configuration, whose keys and style are thus tried too.
         let here = Path::new(env!("CARGO_MANIFEST_DIR"));
         let read = |name: &str| fs::read_to_string(here.join(name)).expect(name);
-        for name in ["book.toml", "theme/book.css", "theme/favicon.svg"] {
+        for name in [
+            "book.toml",
+            "theme/book.css",
+            "theme/book.js",
+            "theme/favicon.svg",
+        ] {
             fixture.write(&format!("book/{name}"), &read(name));
         }
         fixture.write(
