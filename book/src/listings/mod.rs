@@ -51,7 +51,7 @@ pub const NAME: &str = "listings";
 
 /// The most lines that `{{item}}` and `{{items}}` may show: a longer listing is not read, and wants to be cut into
 /// smaller items.
-pub const LONGEST: usize = 60;
+pub const LONGEST: usize = 25;
 
 /// The preprocessor.
 #[derive(Debug)]

@@ -139,7 +139,7 @@ fn every_problem_is_told_with_its_line() {
         ),
         (
             "{{item demo::long}}",
-            "a listing of 62 lines; 60 is the most: show smaller items",
+            "a listing of 27 lines; 25 is the most: show smaller items",
         ),
         (
             "{{item demo::add x}}",
