@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use anyhow::{Context, Result, bail};
 use mdbook_driver::MDBook;
@@ -20,24 +21,30 @@ use crate::workspace::Workspace;
 
 /// Builds the book in the folder `book`, where `book.toml` is, and returns the folder of the result.
 pub fn build(book: &Path) -> Result<PathBuf> {
-    let workspace = Workspace::load(book)?;
+    build_in(book, &Rc::new(Workspace::load(book)?))
+}
+
+/// The same, in a workspace that is known already: to ask cargo takes longer than anything else here.
+pub fn build_in(book: &Path, workspace: &Rc<Workspace>) -> Result<PathBuf> {
     let config = Config::from_disk(book.join("book.toml"))?;
     let pages = book.join(&config.book.src);
-    let (found, warnings) = warnings::collect(|| Pages::read(book, &workspace));
+    let (found, warnings) = warnings::collect(|| Pages::read(book, workspace));
     Problems(found?.missing).check()?;
-    Problems(from_mdbook(&pages, &workspace, warnings)).check()?;
+    Problems(from_mdbook(&pages, workspace, warnings)).check()?;
 
     let mut mdbook = MDBook::load_with_config(book, config)?;
     let destination = simplified(&mdbook.build_dir_for("html"));
     let scratch = Scratch::beside(&destination)?;
     mdbook.config.build.build_dir.clone_from(&scratch.0);
     // In the place of the command that book.toml gives this name to.
-    mdbook.with_preprocessor(Listings);
+    mdbook.with_preprocessor(Listings {
+        workspace: Some(Rc::clone(workspace)),
+    });
 
     let (built, warnings) = warnings::collect(|| mdbook.build());
     built?;
-    Problems(from_mdbook(&pages, &workspace, warnings)).check()?;
-    Problems(check(&mdbook, &workspace, &scratch.0)?).check()?;
+    Problems(from_mdbook(&pages, workspace, warnings)).check()?;
+    Problems(check(&mdbook, workspace, &scratch.0)?).check()?;
     scratch.replace(&destination)?;
     Ok(destination)
 }

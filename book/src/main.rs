@@ -226,11 +226,11 @@ fn run(job: Job) -> Result<()> {
         }
         Job::Preprocess => {
             let (context, book) = mdbook_preprocessor::parse_input(io::stdin())?;
-            let book = Listings.run(&context, book)?;
+            let book = Listings::default().run(&context, book)?;
             let json = serde_json::to_string(&book)?;
             print(json)
         }
-        Job::Supports(renderer) => match Listings.supports_renderer(&renderer)? {
+        Job::Supports(renderer) => match Listings::default().supports_renderer(&renderer)? {
             true => Ok(()),
             false => anyhow::bail!("no listings for {renderer}"),
         },

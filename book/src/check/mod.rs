@@ -25,6 +25,7 @@ mod stored;
 mod template;
 
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use anyhow::{Result, anyhow};
 
@@ -40,7 +41,7 @@ use crate::workspace::Workspace;
 
 /// Builds the book in the folder `book` and checks it. The folder of the built book, and how many pages it has.
 pub fn check(book: &Path) -> Result<(PathBuf, usize)> {
-    let workspace = Workspace::load(book)?;
+    let workspace = Rc::new(Workspace::load(book)?);
     let Pages {
         pages,
         missing,
@@ -51,7 +52,7 @@ pub fn check(book: &Path) -> Result<(PathBuf, usize)> {
     let sources = Sources::new(&workspace);
     problems.extend(of_pages(&pages, &sources)?);
     problems.extend(stored::check(&workspace)?);
-    let built = builder::build(book);
+    let built = builder::build_in(book, &workspace);
     let site = match built {
         Ok(site) => Some(site),
         Err(error) => match error.downcast::<Problems>() {

@@ -30,6 +30,7 @@
 mod tests;
 
 use std::path::Path;
+use std::rc::Rc;
 
 use anyhow::{Result, anyhow, bail};
 use mdbook_preprocessor::book::Book;
@@ -54,8 +55,11 @@ pub const NAME: &str = "listings";
 pub const LONGEST: usize = 25;
 
 /// The preprocessor.
-#[derive(Debug)]
-pub struct Listings;
+#[derive(Debug, Default)]
+pub struct Listings {
+    /// The workspace, if it is known already.
+    pub workspace: Option<Rc<Workspace>>,
+}
 
 impl Preprocessor for Listings {
     fn name(&self) -> &str {
@@ -63,7 +67,10 @@ impl Preprocessor for Listings {
     }
 
     fn run(&self, context: &PreprocessorContext, mut book: Book) -> Result<Book> {
-        let workspace = Workspace::load(&context.root)?;
+        let workspace = match &self.workspace {
+            Some(workspace) => Rc::clone(workspace),
+            None => Rc::new(Workspace::load(&context.root)?),
+        };
         let pages = context.root.join(&context.config.book.src);
         let sources = Sources::new(&workspace);
         let chapters = book.chapters();
