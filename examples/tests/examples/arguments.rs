@@ -15,6 +15,7 @@ fn programs() -> impl Iterator<Item = &'static str> {
         "echo_server",
         "chat",
         "happy_eyeballs",
+        "from_python",
     ]
     .into_iter()
     .filter(|name| is_enabled(name))
