@@ -228,6 +228,23 @@ answers! {
         Caught("one_task_can_wait_for_two_events", "does a wait call `complete` before it is ready?");
     c4_e3_other_label "wrong/ch04/e3_other_label.rs", "checks/ch04/e3_event.rs":
         Caught("who_waits_has_no_turns_and_says_so", "does not say for what");
+
+    c5_e2_stub "ch05/e2_pool.rs", "checks/ch05/e2_pool.rs": Todo;
+    c5_e2_solution "solutions/ch05/e2_pool.rs", "checks/ch05/e2_pool.rs": Pass;
+    c5_e2_bare_index "wrong/ch05/e2_bare_index.rs", "checks/ch05/e2_pool.rs":
+        Caught("a_stale_key_finds_nothing", "the kid's key finds the friend");
+    c5_e2_changes_whoever_is_there "wrong/ch05/e2_changes_whoever_is_there.rs", "checks/ch05/e2_pool.rs":
+        Caught("a_stale_key_finds_nothing", "compare the serial in `get_mut` too");
+    c5_e2_removes_whoever_is_there "wrong/ch05/e2_removes_whoever_is_there.rs", "checks/ch05/e2_pool.rs":
+        Caught("a_stale_key_removes_nothing", "has thrown the friend out");
+    c5_e2_unwraps "wrong/ch05/e2_unwraps.rs", "checks/ch05/e2_pool.rs":
+        Caught("a_stale_key_removes_nothing", "invalid key");
+    c5_e2_always_the_first "wrong/ch05/e2_always_the_first.rs", "checks/ch05/e2_pool.rs":
+        Caught("a_stale_key_finds_nothing", "the place is the same, the serial is not");
+    c5_e2_counts_who_is_there "wrong/ch05/e2_counts_who_is_there.rs", "checks/ch05/e2_pool.rs":
+        Caught("a_pool_is_like_a_map_whose_keys_are_never_given_twice", "this key was given before");
+    c5_e2_never_again "wrong/ch05/e2_never_again.rs", "checks/ch05/e2_pool.rs":
+        Caught("a_place_is_used_again", "a place that was given back is used again");
 }
 
 fn main() -> ExitCode {

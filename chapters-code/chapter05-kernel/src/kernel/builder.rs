@@ -1,0 +1,29 @@
+//! The settings of a kernel.
+
+use super::Kernel;
+use crate::context::Context;
+
+/// The settings of a kernel; see [`Kernel::builder`].
+#[derive(Debug)]
+pub struct Builder {
+    seed: Option<u64>,
+}
+
+impl Builder {
+    pub(super) fn new() -> Builder {
+        Builder { seed: None }
+    }
+
+    /// Picks the next task at random. The same seed makes the same choices.
+    pub fn seed(mut self, seed: u64) -> Builder {
+        self.seed = Some(seed);
+        self
+    }
+
+    /// The kernel.
+    pub fn build(self) -> Kernel {
+        Kernel {
+            context: Context::new(self.seed),
+        }
+    }
+}
