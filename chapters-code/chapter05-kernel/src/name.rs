@@ -19,7 +19,7 @@ mod tests {
     fn names_are_those_of_the_functions() {
         assert_eq!(short_name("hello::kid::{{closure}}"), "kid");
         assert_eq!(short_name("hello::main::{{closure}}::{{closure}}"), "main");
-        assert_eq!(short_name("chapter5::time::YieldNow"), "YieldNow");
+        assert_eq!(short_name("curio::time::YieldNow"), "YieldNow");
         assert_eq!(short_name("a::Wrap<b::C<d::E>>"), "Wrap");
     }
 }

@@ -80,5 +80,5 @@ impl<T> Pool<T> {
 }
 
 #[cfg(test)]
-#[path = "../tests/checks/pool_here.rs"]
+#[path = "../../chapter05-kernel/tests/checks/pool_here.rs"]
 mod tests;

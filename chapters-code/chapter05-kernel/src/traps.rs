@@ -69,12 +69,14 @@ impl Waiting {
     fn enter(&mut self, cx: &TaskContext<'_>, label: Label) -> Result<(Rc<Context>, Key)> {
         let (context, task) = self.trap()?;
         let waker = cx.waker().clone();
-        let note = Wait { task, label, waker };
         let mut tables = context.tables.borrow_mut();
         let known = self.node.as_ref().map(|(_, key)| *key);
         let (key, old) = match known.and_then(|key| Some((key, tables.waits.get_mut(key)?))) {
-            Some((key, wait)) => (key, Some(std::mem::replace(wait, note))),
-            None => (tables.begin_wait(note), None),
+            Some((key, wait)) => {
+                wait.task = task;
+                (key, Some(std::mem::replace(&mut wait.waker, waker)))
+            }
+            None => (tables.begin_wait(Wait { task, label, waker }), None),
         };
         drop(tables);
         drop(old);

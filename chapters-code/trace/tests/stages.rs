@@ -29,4 +29,9 @@ checks! {
     both_here_5: chapter5, chapter5::programs::both_here::start, check_ended;
     towers_5: chapter5, chapter5::programs::towers::start, check_ended;
     bare_index_5: chapter5, chapter5::wrong::bare_index::start, check;
+
+    family_6: chapter6, chapter6::programs::family, check_ended;
+    dormitory_6: chapter6, |kernel| drop(kernel.spawn(chapter6::programs::dormitory())), check_ended;
+    kettles_6: chapter6, |kernel| drop(kernel.spawn(chapter6::programs::kettles())), check_ended;
+    calls_6: chapter6, |kernel| drop(kernel.spawn(chapter6::programs::calls())), check_ended;
 }

@@ -245,6 +245,27 @@ answers! {
         Caught("a_pool_is_like_a_map_whose_keys_are_never_given_twice", "this key was given before");
     c5_e2_never_again "wrong/ch05/e2_never_again.rs", "checks/ch05/e2_pool.rs":
         Caught("a_place_is_used_again", "a place that was given back is used again");
+
+    c6_e2_stub "ch06/e2_timers.rs", "checks/ch06/e2_timers.rs": Todo;
+    c6_e2_solution "solutions/ch06/e2_timers.rs", "checks/ch06/e2_timers.rs": Pass;
+    c6_e2_forgets_the_places "wrong/ch06/e2_forgets_the_places.rs", "checks/ch06/e2_timers.rs":
+        Caught("a_removed_timer_is_gone_and_the_others_fire", "is `places` right after every move?");
+    c6_e2_one_place_is_old "wrong/ch06/e2_one_place_is_old.rs", "checks/ch06/e2_timers.rs":
+        Caught("a_removed_timer_is_gone_and_the_others_fire", "is `places` right after every move?");
+    c6_e2_late "wrong/ch06/e2_late.rs", "checks/ch06/e2_timers.rs":
+        Caught("a_timer_fires_at_its_time_and_once", "at its very deadline a timer is due");
+    c6_e2_one_at_a_time "wrong/ch06/e2_one_at_a_time.rs", "checks/ch06/e2_timers.rs":
+        Caught("a_timer_fires_at_its_time_and_once", "it fires early");
+    c6_e2_any_of_the_equals "wrong/ch06/e2_any_of_the_equals.rs", "checks/ch06/e2_timers.rs":
+        Caught("equal_deadlines_fire_in_the_order_of_setting", "a heap alone does not know who came first");
+    c6_e2_newest_of_the_equals "wrong/ch06/e2_newest_of_the_equals.rs", "checks/ch06/e2_timers.rs":
+        Caught("equal_deadlines_fire_in_the_order_of_setting", "first come, first served");
+    c6_e2_never_rises "wrong/ch06/e2_never_rises.rs", "checks/ch06/e2_timers.rs":
+        Caught("timers_are_like_a_sorted_map", "move up or down?");
+    c6_e2_stays_at_the_end "wrong/ch06/e2_stays_at_the_end.rs", "checks/ch06/e2_timers.rs":
+        Caught("a_timer_fires_at_its_time_and_once", "does a new one rise?");
+    c6_e2_leaves_it_in_the_heap "wrong/ch06/e2_leaves_it_in_the_heap.rs", "checks/ch06/e2_timers.rs":
+        Caught("a_removed_timer_is_gone_and_the_others_fire", "one of 40 was removed");
 }
 
 fn main() -> ExitCode {
