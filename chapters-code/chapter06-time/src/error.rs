@@ -112,6 +112,14 @@ impl TaskError {
         TaskError(Arc::new(Failure { id, name, cause }))
     }
 
+    /// The panic's message, if the task panicked.
+    pub fn panic_message(&self) -> Option<&str> {
+        match &self.0.cause {
+            Cause::Panic(message) => Some(message),
+            Cause::Error(_) => None,
+        }
+    }
+
     /// Tells the user: a task that nobody joins must not fail in silence.
     pub(crate) fn log(&self) {
         eprintln!("{self}");

@@ -80,9 +80,9 @@ where
 
 /// The handle of a task. Dropping it detaches the task: it goes on by itself.
 pub struct Task<T> {
-    cell: Rc<dyn Joinable<T>>,
-    context: Weak<Context>,
-    key: Key,
+    pub(crate) cell: Rc<dyn Joinable<T>>,
+    pub(crate) context: Weak<Context>,
+    pub(crate) key: Key,
 }
 
 impl<T> Task<T> {

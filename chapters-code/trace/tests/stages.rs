@@ -13,7 +13,7 @@ macro_rules! checks {
     ($($test:ident: $chapter:ident, $start:expr, $check:ident;)+) => {
         $(#[test]
         fn $test() {
-            for seed in [None].into_iter().chain((0..200).map(Some)) {
+            for seed in [None].into_iter().chain((0..50).map(Some)) {
                 let (trace, _) = $chapter::programs::record::record(seed, $start);
                 $check(&trace).unwrap_or_else(|error| panic!("seed {seed:?}: {error}\n{trace}"));
             }
@@ -34,4 +34,9 @@ checks! {
     dormitory_6: chapter6, |kernel| drop(kernel.spawn(chapter6::programs::dormitory())), check_ended;
     kettles_6: chapter6, |kernel| drop(kernel.spawn(chapter6::programs::kettles())), check_ended;
     calls_6: chapter6, |kernel| drop(kernel.spawn(chapter6::programs::calls())), check_ended;
+
+    family_9: chapter9, chapter9::goodbye::family, check_ended;
+    old_kid_9: chapter9, chapter9::goodbye::old_kid, check_ended;
+    two_ears_9: chapter9, chapter9::goodbye::two_ears, check_ended;
+    dropping_9: chapter9, chapter9::wrong::dropping::start, check_ended;
 }

@@ -266,6 +266,25 @@ answers! {
         Caught("a_timer_fires_at_its_time_and_once", "does a new one rise?");
     c6_e2_leaves_it_in_the_heap "wrong/ch06/e2_leaves_it_in_the_heap.rs", "checks/ch06/e2_timers.rs":
         Caught("a_removed_timer_is_gone_and_the_others_fire", "one of 40 was removed");
+
+    c9_e3_stub "ch09/e3_worker.rs", "checks/ch09/e3_worker.rs": Todo;
+    c9_e3_solution "solutions/ch09/e3_worker.rs", "checks/ch09/e3_worker.rs": Pass;
+    c9_e3_swallows "wrong/ch09/e3_swallows.rs", "checks/ch09/e3_worker.rs":
+        Caught("it_can_be_sent_home_in_the_middle_of_a_job", "has swallowed it");
+    c9_e3_keeps_asking "wrong/ch09/e3_keeps_asking.rs", "checks/ch09/e3_worker.rs":
+        Caught("it_can_be_sent_home_while_it_waits_for_a_job", "has swallowed it");
+    c9_e3_gives_up "wrong/ch09/e3_gives_up.rs", "checks/ch09/e3_worker.rs":
+        Caught("a_job_that_fails_is_noted_and_the_next_is_done", "does a job that fails end it?");
+    c9_e3_runs_away "wrong/ch09/e3_runs_away.rs", "checks/ch09/e3_worker.rs":
+        Caught("it_can_be_sent_home_while_it_waits_for_a_job", "did not lock up");
+    c9_e3_says_all_is_well "wrong/ch09/e3_says_all_is_well.rs", "checks/ch09/e3_worker.rs":
+        Caught("it_can_be_sent_home_while_it_waits_for_a_job", "hand the error on, after the clean-up");
+    c9_e3_does_not_wait_for_the_lock "wrong/ch09/e3_does_not_wait_for_the_lock.rs", "checks/ch09/e3_worker.rs":
+        Caught("it_can_be_sent_home_while_it_waits_for_a_job", "something to do after the error, and to wait for");
+    c9_e3_only_between_jobs "wrong/ch09/e3_only_between_jobs.rs", "checks/ch09/e3_worker.rs":
+        Caught("it_can_be_sent_home_in_the_middle_of_a_job", "did not lock up");
+    c9_e3_notes_the_interruption "wrong/ch09/e3_notes_the_interruption.rs", "checks/ch09/e3_worker.rs":
+        Caught("it_can_be_sent_home_in_the_middle_of_a_job", "neither done nor has it failed");
 }
 
 fn main() -> ExitCode {
