@@ -75,4 +75,14 @@ impl Stage {
             "the crate has no such names"
         );
     }
+
+    /// Operations ask for the running task in one place, on their way to wait.
+    pub(crate) fn check_the_one_door(self) {
+        for file in self.files() {
+            let text = self.read(&format!("src/{file}"));
+            let doors = text.matches("context::current()").count();
+            let expected = usize::from(file == "traps.rs");
+            assert_eq!(doors, expected, "{file} asks for the running task");
+        }
+    }
 }

@@ -1,5 +1,8 @@
 //! The invariants of chapter 5. The chapter's page names these tests. Those of the keys are beside `src/pool.rs`.
 
+#[path = "../../common/watchdog.rs"]
+mod watchdog;
+
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
@@ -8,12 +11,14 @@ use std::sync::mpsc;
 use std::task::{Context, Poll, Waker};
 
 use chapter5::programs::channel::Channel;
+use chapter5::programs::join2::join2;
 use chapter5::programs::report::kernel;
 use chapter5::programs::{both_here, voice};
 use chapter5::{Error, Kernel, Result, State, Task, spawn, spawn_thread, task, yield_now};
 
 /// Runs a check in the order of arrival and under 200 shuffled schedules.
 fn under_all_schedules(check: fn(Option<u64>)) {
+    watchdog::watch();
     check(None);
     for seed in 0..200 {
         println!("seed {seed}"); // shown if the check fails
@@ -23,6 +28,7 @@ fn under_all_schedules(check: fn(Option<u64>)) {
 
 /// Runs until all have ended, and looks whether anything is left.
 fn run_to_the_end(kernel: &Kernel) {
+    watchdog::watch();
     kernel.run_all().expect("everybody ends");
     assert_eq!(format!("{kernel:?}"), "Kernel { tasks: 0, waits: 0 }");
 }
@@ -162,6 +168,22 @@ fn a_join_is_ready_after_the_end_and_not_before() {
     });
 }
 
+/// A future that holds something for as long as it is there, also after its end.
+#[test]
+fn the_future_is_gone_before_anybody_hears_of_the_end() {
+    let kernel = Kernel::new();
+    let held = Rc::new(());
+    let inner = held.clone();
+    let kid = kernel.spawn(poll_fn(move |_| {
+        let _ = &inner;
+        Poll::Ready(())
+    }));
+    run_main(&kernel, async move {
+        kid.join().await.expect("a value");
+        assert_eq!(Rc::strong_count(&held), 1);
+    });
+}
+
 #[test]
 fn a_failure_may_be_heard_again_and_again() {
     let kernel = Kernel::new();
@@ -256,15 +278,44 @@ fn a_task_is_polled_when_it_was_woken_and_not_otherwise() {
 
 #[test]
 fn a_task_is_queued_once_however_often_it_is_woken() {
-    let slot = Rc::default();
+    let slot: Rc<RefCell<Option<Waker>>> = Rc::default();
     let kernel = Kernel::new();
-    let sleeper = kernel.spawn(leave_waker(&slot));
+    let left = slot.clone();
+    let sleeper = kernel.spawn(poll_fn(move |cx| {
+        left.replace(Some(cx.waker().clone()));
+        Poll::<()>::Pending
+    }));
     run_for_a_while(&kernel);
-    let waker = slot.borrow().clone().expect("it was polled");
+    let waker = slot.take().expect("it was polled");
     (0..5).for_each(|_| waker.wake_by_ref()); // from outside
-    kernel.spawn(async move { (0..5).for_each(|_| waker.wake_by_ref()) }); // from inside
-    run_to_the_end(&kernel);
+    run_for_a_while(&kernel);
     assert_eq!(sleeper.cycles(), 2);
+    kernel.spawn(async move { (0..5).for_each(|_| waker.wake_by_ref()) }); // from inside
+    run_for_a_while(&kernel);
+    assert_eq!(sleeper.cycles(), 3);
+}
+
+#[test]
+fn who_is_polled_for_nothing_keeps_its_place() {
+    under_all_schedules(|seed| {
+        let kernel = kernel(seed);
+        let channel = Channel::new();
+        let receive = channel.receive();
+        let first = kernel.spawn(async {
+            let (message, _) = join2(receive, busy(3)).await;
+            message
+        });
+        run_for_a_while(&kernel);
+        let second = kernel.spawn({
+            let channel = channel.clone();
+            async move { channel.receive().await }
+        });
+        run_for_a_while(&kernel);
+        channel.send("one".to_string());
+        channel.send("two".to_string());
+        run_to_the_end(&kernel);
+        assert!(result(&first).is_ok() && result(&second).is_ok());
+    });
 }
 
 #[test]

@@ -86,6 +86,11 @@ fn a_bare_index_is_a_lost_wake_up() {
 }
 
 #[test]
+fn all_waiting_goes_through_one_function() {
+    Stage(CHAPTER5.package).check_the_one_door();
+}
+
+#[test]
 fn its_names_and_files_are_those_of_the_crate() {
     // Threads have another door in chapter 12.
     Stage(CHAPTER5.package).check_against_the_crate(&["spawn_thread"]);

@@ -1,5 +1,8 @@
 //! The invariants of chapter 6. The chapter's page names these tests. Those of the timers are beside `src/timers.rs`.
 
+#[path = "../../common/watchdog.rs"]
+mod watchdog;
+
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
@@ -16,6 +19,7 @@ use chapter6::{Error, Kernel, Result, Task, clock, sleep, sleep_until, spawn, sp
 
 /// Runs a check in the order of arrival and under 200 shuffled schedules.
 fn under_all_schedules(check: fn(Option<u64>)) {
+    watchdog::watch();
     check(None);
     for seed in 0..200 {
         println!("seed {seed}"); // shown if the check fails
@@ -25,6 +29,7 @@ fn under_all_schedules(check: fn(Option<u64>)) {
 
 /// Runs until all have ended, and looks whether anything is left.
 fn run_to_the_end(kernel: &Kernel) {
+    watchdog::watch();
     kernel.run_all().expect("everybody ends");
     assert_eq!(format!("{kernel:?}"), "Kernel { tasks: 0, waits: 0, timers: 0 }");
 }

@@ -58,6 +58,11 @@ fn what_is_said_and_when_does_not_depend_on_the_schedule() {
 }
 
 #[test]
+fn all_waiting_goes_through_one_function() {
+    Stage(CHAPTER6.package).check_the_one_door();
+}
+
+#[test]
 fn its_names_and_files_are_those_of_the_crate() {
     // Threads have another door in chapter 12.
     Stage(CHAPTER6.package).check_against_the_crate(&["spawn_thread"]);

@@ -80,3 +80,19 @@ impl Drop for Visit {
         self.0.bell.notify_one();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Instant;
+
+    #[test]
+    fn a_sleep_with_a_limit_ends_with_it_or_with_a_knock() {
+        let (remote, start) = (Remote::default(), Instant::now());
+        let limit = Duration::from_millis(10);
+        assert!(!remote.sleep(Some(limit)));
+        assert!(start.elapsed() >= limit);
+        remote.wake(Key { index: 0, serial: 1 });
+        assert!(remote.sleep(Some(Duration::MAX)));
+    }
+}

@@ -1,5 +1,8 @@
 //! The invariants of chapter 9. The chapter's page names these tests.
 
+#[path = "../../common/watchdog.rs"]
+mod watchdog;
+
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::pin::pin;
@@ -14,6 +17,7 @@ use chapter9::{Error, Kernel, Result, Task, clock, goodbye, sleep, spawn, yield_
 
 /// Runs a check in the order of arrival and under 200 shuffled schedules.
 fn under_all_schedules(check: fn(Option<u64>)) {
+    watchdog::watch();
     check(None);
     for seed in 0..200 {
         println!("seed {seed}"); // shown if the check fails
@@ -23,6 +27,7 @@ fn under_all_schedules(check: fn(Option<u64>)) {
 
 /// Runs until all have ended, and looks whether anything is left.
 fn run_to_the_end(kernel: &Kernel) {
+    watchdog::watch();
     kernel.run_all().expect("everybody ends");
     assert_eq!(format!("{kernel:?}"), "Kernel { tasks: 0, waits: 0, timers: 0 }");
 }
@@ -211,6 +216,41 @@ fn an_operation_that_was_interrupted_has_had_no_effect() {
             channel.send("pizza".to_string());
             assert_eq!(friend.join().await?, "pizza", "the kid is on no list any more");
             assert!(was_cancelled(&kid).await);
+            Ok(())
+        });
+    });
+}
+
+#[test]
+fn an_operation_that_was_interrupted_has_no_note() {
+    let kernel = Rc::new(kernel(None));
+    let tables = kernel.clone();
+    let main = kernel.spawn(async {
+        let kid = spawn(async move {
+            let mut long = pin!(sleep(seconds(100)));
+            assert!(long.as_mut().await.is_err());
+            // It is still there, and does not wait; who cancels does.
+            assert_eq!(format!("{tables:?}"), "Kernel { tasks: 2, waits: 1, timers: 0 }");
+            Ok(7)
+        });
+        sleep(seconds(1)).await?;
+        kid.cancel().await?;
+        assert_eq!(kid.join().await?, 7);
+        Ok(())
+    });
+    run_to_the_end(&kernel);
+    result(&main).expect("no assertion has failed");
+}
+
+#[test]
+fn who_is_not_cancelled_is_not_woken() {
+    under_all_schedules(|seed| {
+        run_main(seed, async {
+            let (kid, friend) = (spawn(sleep(seconds(9))), spawn(sleep(seconds(9))));
+            sleep(seconds(1)).await?;
+            kid.cancel().await?;
+            friend.join().await?;
+            assert_eq!((kid.cycles(), friend.cycles()), (2, 2));
             Ok(())
         });
     });

@@ -51,6 +51,19 @@ fn bad_arguments_get_one_clear_line() {
 }
 
 #[test]
+fn a_cancelled_task_is_no_news() {
+    for program in ["old-kid", "two-ears"] {
+        let error = CHAPTER9.run(&[program]).stderr;
+        assert_eq!(String::from_utf8_lossy(&error), "", "{program}");
+    }
+}
+
+#[test]
+fn all_waiting_goes_through_one_function() {
+    HERE.check_the_one_door();
+}
+
+#[test]
 fn its_names_and_files_are_those_of_the_crate() {
     // Threads have another door in chapter 12.
     HERE.check_against_the_crate(&["spawn_thread"]);
