@@ -18,6 +18,9 @@
 //!   serial (`pool`).
 //! - *Then the ready queue.* A wake on the kernel's own thread finds the task in the table and queues it at once; only
 //!   other threads leave a letter (`waker`, `remote`). So the scheduler's file of chapter 1 ends as a part of `tables`.
+//! - *Say:* that Rust prints a panic to standard error before anybody catches it, and that the kernel adds a line there for
+//!   each task that has failed; the transcripts are of standard output. And that tests must join: an assertion that fails in
+//!   a task is the end of that task alone.
 //! - *Unchanged:* what a note is and when it exists, who knocks, that a task is queued once, `join2`. The doorbell and the
 //!   postman are left out, not refuted; threads are back in chapter 12.
 //!

@@ -69,17 +69,12 @@ impl Waiting {
     fn enter(&mut self, cx: &TaskContext<'_>, label: Label) -> Result<(Rc<Context>, Key)> {
         let (context, task) = self.trap()?;
         let waker = cx.waker().clone();
-        let mut tables = context.tables.borrow_mut();
-        let known = self.node.as_ref().map(|(_, key)| *key);
-        let (key, old) = match known.and_then(|key| Some((key, tables.waits.get_mut(key)?))) {
-            Some((key, wait)) => {
-                wait.task = task;
-                (key, Some(std::mem::replace(&mut wait.waker, waker)))
-            }
-            None => (tables.begin_wait(Wait { task, label, waker }), None),
-        };
-        drop(tables);
-        drop(old);
+        if let Some((_, key)) = self.node {
+            let _old = context.tables.borrow_mut().wait_again(key, task, waker);
+            return Ok((context, key));
+        }
+        let note = Wait { task, label, waker };
+        let key = context.tables.borrow_mut().begin_wait(note);
         self.node = Some((Rc::downgrade(&context), key));
         Ok((context, key))
     }

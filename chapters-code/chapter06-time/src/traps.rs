@@ -80,26 +80,13 @@ impl Waiting {
     ) -> Result<(Rc<Context>, Key)> {
         let (context, task) = self.trap()?;
         let waker = cx.waker().clone();
-        let mut tables = context.tables.borrow_mut();
-        let known = self.node.as_ref().map(|(_, key)| *key);
-        let (key, old) = match known.and_then(|key| Some((key, tables.waits.get_mut(key)?))) {
-            Some((key, wait)) => {
-                wait.task = task;
-                (key, Some(std::mem::replace(&mut wait.waker, waker)))
-            }
-            None => {
-                let (timer, deadline) = (None, deadline.map(|deadline| context.ticks(deadline)));
-                let wait = Wait {
-                    task,
-                    label,
-                    waker,
-                    timer,
-                };
-                (tables.begin_wait(wait, deadline), None)
-            }
-        };
-        drop(tables);
-        drop(old);
+        if let Some((_, key)) = self.node {
+            let _old = context.tables.borrow_mut().wait_again(key, task, waker);
+            return Ok((context, key));
+        }
+        let note = Wait::new(task, label, waker);
+        let deadline = deadline.map(|deadline| context.ticks(deadline));
+        let key = context.tables.borrow_mut().begin_wait(note, deadline);
         self.node = Some((Rc::downgrade(&context), key));
         Ok((context, key))
     }

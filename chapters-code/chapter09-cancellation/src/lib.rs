@@ -21,6 +21,8 @@
 //! - *What is left.* A task that waits for two things has one flag: one of the two hears of it, the other sleeps on
 //!   (`two-ears`). Chapter 10 asks which operations had begun to wait before the delivery, and gives flags to timeouts. A
 //!   task that waits for a foreign future cannot be told at all; that is chapter 11's.
+//!   (And chapter 8's: a receive that was woken for a message and is then *dropped* takes the wake-up with it. One that is
+//!   *interrupted* does not: it looks for the message first.)
 
 #![forbid(unsafe_code)]
 

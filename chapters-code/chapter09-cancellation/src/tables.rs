@@ -124,6 +124,14 @@ impl Tables {
         key
     }
 
+    /// An operation waits on. Each poll may bring another waker; the old one is the caller's to drop, outside of the
+    /// borrow (I2).
+    pub(crate) fn wait_again(&mut self, key: Key, task: Key, waker: Waker) -> Option<Waker> {
+        let wait = self.waits.get_mut(key)?;
+        wait.task = task;
+        Some(std::mem::replace(&mut wait.waker, waker))
+    }
+
     /// Takes a note away, and its timer. The waker is the caller's to drop, outside of the borrow (I2).
     pub(crate) fn end_wait(&mut self, key: Key, how: Left) -> Option<Wait> {
         let wait = self.waits.remove(key)?;

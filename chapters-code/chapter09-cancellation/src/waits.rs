@@ -41,3 +41,15 @@ pub(crate) struct Wait {
     /// W2.
     pub(crate) timer: Option<TimerKey>,
 }
+
+impl Wait {
+    /// A note without a timer.
+    pub(crate) fn new(task: Key, label: Label, waker: Waker) -> Wait {
+        Wait {
+            task,
+            label,
+            waker,
+            timer: None,
+        }
+    }
+}
