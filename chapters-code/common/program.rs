@@ -45,19 +45,36 @@ impl Program {
         }
     }
 
-    /// The traces in the folder `traces` are those of the programs they are called after.
+    /// Every trace `traces/NAME.jsonl` is what the command of `transcripts/NAME.txt` prints with `--record`.
     pub(crate) fn check_traces(&self) {
-        let folder = Path::new(self.package).join("traces");
+        let package = Path::new(self.package);
+        let folder = package.join("traces");
         let mut seen = 0;
         for entry in fs::read_dir(&folder).expect("the folder of traces") {
             let path = entry.expect("an entry").path();
-            let name = path.file_stem().expect("a file").to_string_lossy().into_owned();
-            let stored = fs::read_to_string(&path).expect("a trace");
-            // The nameless program starts the family.
-            let named: &[&str] = &[&name, "--record"];
-            let arguments = if name == "family" { &named[1..] } else { named };
-            let difference = transcripts::difference(&stored, &self.prints(arguments));
-            assert_eq!(difference, None, "{}", path.display());
+            let shown = path.display();
+            assert!(
+                path.extension().is_some_and(|extension| extension == "jsonl"),
+                "{shown}: not NAME.jsonl"
+            );
+            let name = path.file_stem().expect("a file").to_string_lossy();
+            let transcript = package.join("transcripts").join(format!("{name}.txt"));
+            let transcript = fs::read_to_string(&transcript)
+                .unwrap_or_else(|error| panic!("{shown}: no transcript of the same run: {error}"));
+            let (mut arguments, _) = transcripts::parse(&transcript, self.name).expect("a transcript");
+            arguments.push("--record");
+            let (stored, recorded) = (
+                fs::read_to_string(&path).expect("a trace"),
+                self.prints(&arguments),
+            );
+            let (mut stored, mut recorded) = (stored.split('\n'), recorded.split('\n'));
+            for line in 1.. {
+                let (stored, recorded) = (stored.next(), recorded.next());
+                assert_eq!(stored, recorded, "{shown}:{line}");
+                if stored.is_none() {
+                    break;
+                }
+            }
             seen += 1;
         }
         assert!(seen > 0, "no trace in {}", folder.display());

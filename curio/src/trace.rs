@@ -56,6 +56,8 @@
 //! | `created` | `task` `name` `parent` `daemon` `place` | a task was spawned, by the task `parent` if by any |
 //! | `ready` | `task` | it enters the ready queue, at the end |
 //! | `running` | `task` | it leaves the queue and runs |
+//! | `says` | `task` `text` | it prints this, or hands it out |
+//! | `asks` | `task` `text` | it hands this request to the kernel, if that is how its kernel works |
 //! | `suspended` | `task` `state` `place` | its run is over; `state` is `READY`, `TERMINATED`, or the label of what it waits for, at `place` |
 //! | `terminated` | `task` `how` `error` | it has ended: `value`, `cancelled`, `failed`, `exit`, `panicked` or `dropped`; if it was in the queue, it is not any more |
 //! | `wait` | `task` `wait` `label` `place` `until` `what` | an operation of the running task begins to wait; or, if there is a wait of this number already, it waits for something else from now on |
@@ -65,12 +67,14 @@
 //! | `deliver` | `task` `scope` `kind` `wait` `error` | and that is delivered, to this wait if to any, as `Cancelled`, `Timeout` or `TimeoutCancellation` |
 //! | `timer` | `task` `wait` `scope` `deadline` `how` | a timer, of a wait or of the scope of a timeout, was `set`, has `fired`, or was `removed` |
 //! | `readiness` | `socket` `readable` `writable` | the system says that a socket is ready |
+//! | `list` | `list` `name` | the list belongs to something with this name |
+//! | `holds` | `list` `text` | what its owner holds from now on for those who will come, in words; nothing, if that is empty |
 //! | `idle` | `until` | nothing is ready: the kernel waits, until this time if there is a timer |
 //!
 //! `until` of a wait says what `what` is: `time` (an instant), `task` (whose end is awaited), `readable` or `writable`
 //! (a socket), `listed` (the list of a primitive, whose waits are notified in the order in which they came), `woken`
 //! (`null`: its waker, whoever holds that). A `place` is a `file:line:column`. A kernel that does not know some of the
-//! events leaves them out.
+//! events leaves them out; the [`Recorder`] never writes `says`, `asks`, `list` and `holds`.
 //!
 //! To rebuild the state at some line, begin with nothing and apply all lines before it. `ready` appends to the queue;
 //! `running` and `terminated` take out of it. `wait` adds a wait, `left` takes it away; `timer` `set` adds a timer, `fired`

@@ -10,6 +10,7 @@
 pub mod generator;
 pub mod plain;
 pub mod programs;
+pub mod record;
 pub mod report;
 pub mod scheduler;
 pub mod shuffle;

@@ -1,26 +1,37 @@
 //! The program of chapter 1: what it prints, and what it says to bad arguments.
 
-use std::path::Path;
-use std::process::{Command, Output};
+#[path = "../../common/program.rs"]
+mod program;
 
-#[path = "../../common/transcripts.rs"]
-mod transcripts;
+use program::{Program, transcripts};
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_chapter1");
-
-fn chapter1(arguments: &[&str]) -> Output {
-    Command::new(PROGRAM)
-        .args(arguments)
-        .output()
-        .expect("the program starts")
-}
+const CHAPTER1: Program = Program {
+    name: "chapter1",
+    path: env!("CARGO_BIN_EXE_chapter1"),
+    package: env!("CARGO_MANIFEST_DIR"),
+    programs: &["plain", "steps", "trace", "forgetful", "greedy", "costs"],
+    without_seed: &["plain", "steps", "forgetful", "greedy", "costs"],
+    without_record: &["plain", "steps", "trace", "forgetful", "greedy", "costs"],
+};
 
 #[test]
 fn transcripts_are_what_the_programs_print() {
-    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
-    if let Err(problems) = transcripts::check(package, "chapter1", Path::new(PROGRAM)) {
-        panic!("{problems}");
-    }
+    CHAPTER1.check_transcripts();
+}
+
+#[test]
+fn traces_are_what_the_programs_record() {
+    CHAPTER1.check_traces();
+}
+
+#[test]
+fn every_program_is_in_the_help_and_runs() {
+    CHAPTER1.check_programs();
+}
+
+#[test]
+fn bad_arguments_get_one_clear_line() {
+    CHAPTER1.check_bad_arguments();
 }
 
 #[test]
@@ -44,34 +55,4 @@ fn a_difference_is_found_in_its_line() {
     assert!(difference("a\nb\n", "a\nc\n").is_some_and(|text| text.starts_with("line 3")));
     assert!(difference("a\n", "a\nb\n").is_some_and(|text| text.starts_with("line 3")));
     assert!(difference("a\n", "a").is_some());
-}
-
-#[test]
-fn bad_arguments_get_one_clear_line() {
-    for (arguments, reason) in [
-        (&["paly"][..], "no program is called 'paly'"),
-        (&["--loud"], "unknown argument '--loud'"),
-        (&["steps", "twice"], "unknown argument 'twice'"),
-        (&["--seed"], "--seed needs a number"),
-        (&["--seed", "x"], "--seed needs a whole number, not 'x'"),
-        (&["--seed", "-1"], "--seed needs a whole number, not '-1'"),
-        (&["plain", "--seed", "1"], "'plain' takes no --seed"),
-    ] {
-        let output = chapter1(arguments);
-        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
-        assert!(output.stdout.is_empty(), "{arguments:?}");
-        let error = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(error, format!("chapter1: {reason}; try --help\n"));
-    }
-}
-
-#[test]
-fn help_names_every_program() {
-    let help = chapter1(&["--help"]);
-    assert!(help.status.success());
-    let help = String::from_utf8_lossy(&help.stdout).into_owned();
-    for program in ["plain", "steps", "trace", "forgetful", "greedy", "costs"] {
-        assert!(help.contains(&format!("\n  {program} ")), "{program}");
-        assert!(chapter1(&[program]).status.success(), "{program}");
-    }
 }

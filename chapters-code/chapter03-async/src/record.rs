@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use trace::{Clock, Ending, Left, Trace, Until};
 
+use crate::channel::ChannelId;
 use crate::generator::Step;
 use crate::kernel::Kernel;
 use crate::state::{Label, State};
@@ -19,16 +20,25 @@ pub fn record(kernel: &mut Kernel, seed: Option<u64>) -> String {
         known: BTreeSet::new(),
         waits: BTreeMap::new(),
         last_wait: 0,
+        channels: BTreeMap::new(),
     };
+    story.look_at_channels(kernel);
     story.enqueue(kernel, 0);
     loop {
         let before = kernel.ready().count();
-        let (Some(turn), _) = voice::listen(|| kernel.run_once()) else {
+        let (Some(turn), said) = voice::listen(|| kernel.run_once()) else {
             break;
         };
-        story.begin(turn.task);
+        story.trace.running(turn.task.0);
+        for line in said {
+            // Who says it is shown anyhow.
+            let line = line.strip_prefix(&format!("{}: ", turn.name)).unwrap_or(&line);
+            story.trace.says(turn.task.0, line);
+        }
         match turn.step {
-            Step::Yielded(_) => {
+            Step::Yielded(asked) => {
+                story.trace.asks(turn.task.0, &asked);
+                story.look_at_channels(kernel);
                 story.enqueue(kernel, before - 1);
                 story.suspend(kernel, turn.task);
             }
@@ -50,6 +60,8 @@ struct Story {
     /// The number of the wait of each task that waits.
     waits: BTreeMap<TaskId, u64>,
     last_wait: u64,
+    /// The messages that each channel held when we looked last.
+    channels: BTreeMap<ChannelId, String>,
 }
 
 impl Story {
@@ -58,17 +70,32 @@ impl Story {
         for task in kernel.ready().skip(there) {
             if self.known.insert(task) {
                 self.trace.created(task.0, kernel.tables().tasks[&task].name);
-            } else if let Some(wait) = self.waits.get(&task) {
-                self.trace.wake(task.0, *wait);
+            } else if let Some(wait) = self.waits.remove(&task) {
+                // Who is woken is on no list any more.
+                self.trace.wake(task.0, wait);
+                self.trace.left(task.0, wait, Left::Completed);
             }
             self.trace.ready(task.0);
         }
     }
 
-    fn begin(&mut self, task: TaskId) {
-        self.trace.running(task.0);
-        if let Some(wait) = self.waits.remove(&task) {
-            self.trace.left(task.0, wait, Left::Completed);
+    /// New channels, and what they hold by now.
+    fn look_at_channels(&mut self, kernel: &Kernel) {
+        for (&id, channel) in &kernel.tables().channels {
+            let messages: Vec<String> = channel
+                .messages
+                .iter()
+                .map(|message| format!("{message:?}"))
+                .collect();
+            let messages = messages.join(", ");
+            let known = self.channels.entry(id).or_insert_with(|| {
+                self.trace.list(id.0, &format!("channel {id}"));
+                String::new()
+            });
+            if *known != messages {
+                self.trace.holds(id.0, &messages);
+                *known = messages;
+            }
         }
     }
 

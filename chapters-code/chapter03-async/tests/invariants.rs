@@ -83,4 +83,9 @@ fn the_programs_do_what_they_did_in_chapter_2() {
             "transcripts/{name}.txt"
         );
     }
+    for name in ["family", "calls"] {
+        let here = read(&format!("traces/{name}.jsonl"));
+        let there = read(&format!("../chapter02-traps/traces/{name}.jsonl"));
+        assert_eq!(here, there, "traces/{name}.jsonl");
+    }
 }

@@ -19,7 +19,7 @@ pub fn record(kernel: &mut Kernel, seed: Option<u64>) -> String {
     story.enqueue(kernel, &ready);
     loop {
         let before = kernel.ready().count();
-        let Some(turn) = voice::listen(|| kernel.run_once()).0 else {
+        let (Some(turn), said) = voice::listen(|| kernel.run_once()) else {
             if kernel.tasks() == 0 {
                 break;
             }
@@ -33,6 +33,11 @@ pub fn record(kernel: &mut Kernel, seed: Option<u64>) -> String {
         };
         let ready = story.woken(kernel, before - 1);
         story.begin(kernel, turn.task);
+        for line in said {
+            // Who says it is shown anyhow.
+            let line = line.strip_prefix(&format!("{}: ", turn.name)).unwrap_or(&line);
+            story.events.push(Event::Says(turn.task, line.to_string()));
+        }
         match turn.poll {
             Poll::Pending => {
                 story.enqueue(kernel, &ready);
@@ -64,6 +69,7 @@ enum Event {
     Woken(TaskId, Option<WaitKey>),
     Ready(TaskId),
     Running(TaskId),
+    Says(TaskId, String),
     Wait(TaskId, WaitKey, Label),
     Left(TaskId, WaitKey),
     Suspended(TaskId, String),
@@ -138,6 +144,7 @@ impl Story {
                 Event::Woken(task, Some(wait)) => trace.wake(task.0, wait.0),
                 Event::Ready(task) => trace.ready(task.0),
                 Event::Running(task) => trace.running(task.0),
+                Event::Says(task, line) => trace.says(task.0, &line),
                 Event::Wait(task, wait, label) => trace.wait(task.0, wait.0, label.as_str(), Until::Woken),
                 Event::Left(task, wait) => trace.left(task.0, wait.0, Left::Completed),
                 Event::Suspended(task, state) => trace.suspended(task.0, &state),

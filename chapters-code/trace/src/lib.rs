@@ -189,6 +189,26 @@ impl Trace {
         self.put(self.event("running").number("task", task));
     }
 
+    /// A task prints something, or hands it out.
+    pub fn says(&mut self, task: u64, text: &str) {
+        self.put(self.event("says").number("task", task).text("text", text));
+    }
+
+    /// A task hands a request to the kernel.
+    pub fn asks(&mut self, task: u64, text: &str) {
+        self.put(self.event("asks").number("task", task).text("text", text));
+    }
+
+    /// This list belongs to something that has a name.
+    pub fn list(&mut self, list: u64, name: &str) {
+        self.put(self.event("list").number("list", list).text("name", name));
+    }
+
+    /// What the owner of this list holds from now on for those who will come: nothing, if the text is empty.
+    pub fn holds(&mut self, list: u64, text: &str) {
+        self.put(self.event("holds").number("list", list).text("text", text));
+    }
+
     /// The run is over. `state` is `READY` if the task is in the queue again, `TERMINATED` if it has ended, otherwise the label
     /// of what it waits for.
     pub fn suspended(&mut self, task: u64, state: &str) {

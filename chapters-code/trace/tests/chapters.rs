@@ -23,6 +23,19 @@ macro_rules! checks {
     };
 }
 
+#[test]
+fn turns_1() {
+    for seed in [None].into_iter().chain((0..200).map(Some)) {
+        let scheduler = seed.map_or_else(
+            chapter1::scheduler::Scheduler::new,
+            chapter1::scheduler::Scheduler::with_seed,
+        );
+        let trace = chapter1::record::record(scheduler, seed);
+        let state = check_ended(&trace).unwrap_or_else(|error| panic!("seed {seed:?}: {error}\n{trace}"));
+        assert_eq!((state.counts["running"], state.counts["says"]), (10, 8));
+    }
+}
+
 checks! {
     family_2: chapter2, kernel => chapter2::programs::family(kernel), check_ended;
     calls_2: chapter2, kernel => chapter2::programs::calls(kernel), check_ended;

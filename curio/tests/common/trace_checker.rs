@@ -41,6 +41,10 @@ const EVENTS: &[(&str, &[(&str, &str)])] = &[
     ),
     ("ready", &[("task", "n")]),
     ("running", &[("task", "n")]),
+    ("says", &[("task", "n"), ("text", "t")]),
+    ("asks", &[("task", "n"), ("text", "t")]),
+    ("list", &[("list", "n"), ("name", "t")]),
+    ("holds", &[("list", "n"), ("text", "t")]),
     ("suspended", &[("task", "n"), ("state", "t"), ("place", "t?")]),
     ("terminated", &[("task", "n"), ("how", "t"), ("error", "t?")]),
     (
@@ -281,6 +285,8 @@ impl State {
             "created" => self.created(&line),
             "ready" => self.ready(&line),
             "running" => self.running(&line),
+            "says" | "asks" => self.says(&line),
+            "list" | "holds" => Ok(()),
             "suspended" => self.suspended(&line),
             "terminated" => self.terminated(&line),
             "wait" => self.wait(&line),
@@ -373,6 +379,12 @@ impl State {
             (wait.woken, wait.ran) = (false, true);
         }
         Ok(())
+    }
+
+    fn says(&mut self, line: &Line) -> Result<()> {
+        let running = self.running;
+        let (id, _) = self.task(line)?;
+        ensure(running == Some(id), || "the task does not run".to_string())
     }
 
     fn suspended(&mut self, line: &Line) -> Result<()> {
