@@ -13,7 +13,7 @@ use crate::names;
 use crate::source::Show;
 
 /// The names of all directives.
-pub const DIRECTIVES: [&str; 10] = [
+pub const DIRECTIVES: [&str; 11] = [
     "compiler-error",
     "diff",
     "fact",
@@ -21,6 +21,7 @@ pub const DIRECTIVES: [&str; 10] = [
     "hints",
     "item",
     "items",
+    "player",
     "same",
     "transcript",
     "words",
@@ -44,6 +45,15 @@ pub enum Directive {
         package: String,
         /// The transcript's name.
         name: String,
+    },
+    /// The same run, recorded.
+    Player {
+        /// The package.
+        package: String,
+        /// The run's name.
+        name: String,
+        /// What it shows, in a few words.
+        title: String,
     },
     /// What two packages share, line by line.
     Same {
@@ -259,6 +269,14 @@ fn parse(body: &str) -> Result<Directive> {
             name: owned(name),
         }),
         ("transcript", _) => bail!("expected `{{{{transcript PACKAGE NAME}}}}`"),
+        ("player", [package, name, title]) if matches!(arguments.last(), Some(Word::Quoted(_))) => {
+            Ok(Directive::Player {
+                package: owned(package),
+                name: owned(name),
+                title: owned(title),
+            })
+        }
+        ("player", _) => bail!("expected `{{{{player PACKAGE NAME \"TITLE\"}}}}`"),
         ("compiler-error", [package, name]) => Ok(Directive::CompilerError {
             package: owned(package),
             name: owned(name),
@@ -449,6 +467,14 @@ mod tests {
                 },
             ),
             (
+                "{{player a b \"c d\"}}",
+                Directive::Player {
+                    package: owned("a"),
+                    name: owned("b"),
+                    title: owned("c d"),
+                },
+            ),
+            (
                 "{{same a b src/c.rs d::E}}",
                 Directive::Same {
                     old: owned("a"),
@@ -501,6 +527,8 @@ mod tests {
             ("{{diff three}}", "expected the numbers of stages"),
             ("{{diff}}", "expected `{{diff STAGE}}`"),
             ("{{same a b}}", "expected `{{same PACKAGE PACKAGE "),
+            ("{{player a b c}}", "expected `{{player PACKAGE NAME \"TITLE\"}}`"),
+            ("{{player a b \"c\" d}}", "expected `{{player PACKAGE NAME "),
             ("{{words x}}", "`{{words}}` takes no arguments"),
             (
                 "{{hint ch01/e1}}",

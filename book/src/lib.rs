@@ -18,6 +18,7 @@ pub mod markdown;
 pub mod names;
 pub mod pages;
 pub mod percent;
+pub mod player;
 pub mod problem;
 pub mod progress;
 pub mod server;

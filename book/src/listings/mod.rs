@@ -10,6 +10,7 @@
 //! - `{{items PACKAGE::a PACKAGE::b}}`: several items in one block;
 //! - `{{file PACKAGE path/in/package.rs}}`: a whole file;
 //! - `{{transcript PACKAGE NAME}}`: `transcripts/NAME.txt` of the package, which its tests re-run;
+//! - `{{player PACKAGE NAME "TITLE"}}`: the same run, recorded in `traces/NAME.jsonl` (see [`crate::player`]);
 //! - `{{compiler-error PACKAGE NAME}}`: `errors/NAME.txt`, what the compiler says to `errors/NAME.rs`; the package's
 //!   tests compile it again and compare code, main message and line;
 //! - `{{same PACKAGE PACKAGE path/of/file.rs path::of::Item}}`: the claim that not one line differs; `old.rs=new.rs` names
@@ -41,6 +42,7 @@ use crate::facts;
 use crate::figures::{self, Marked, code, indented};
 use crate::glossary::Glossary;
 use crate::hints;
+use crate::player;
 use crate::problem::{Problem, Problems};
 use crate::source::{Cut, Show};
 use crate::sources::{Since, Sources};
@@ -184,6 +186,11 @@ fn show(directive: &Directive, page: &Path, sources: &Sources<'_>, glossary: &Gl
                 bail!("{file}: a transcript begins with `$ ` and the command");
             }
             Ok(figures::fenced("transcript", None, "console", &text))
+        }
+        Directive::Player { package, name, title } => {
+            let (file, trace) = sources.file(package, &format!("traces/{name}.jsonl"))?;
+            let (_, transcript) = sources.file(package, &format!("transcripts/{name}.txt"))?;
+            player::show(&sources.workspace.relative(&file), &trace, &transcript, title)
         }
         Directive::CompilerError { package, name } => {
             let (file, text) = sources.file(package, &format!("errors/{name}.txt"))?;

@@ -26,6 +26,8 @@ impl Fixture {
             "book.toml",
             "theme/book.css",
             "theme/book.js",
+            "theme/player.css",
+            "theme/player.js",
             "theme/favicon.svg",
         ] {
             fixture.write(&format!("book/{name}"), &read(name));
