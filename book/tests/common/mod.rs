@@ -4,6 +4,8 @@
 #![allow(dead_code, unreachable_pub, missing_debug_implementations)]
 
 pub mod chapter;
+pub mod chromium;
+
 
 use std::fs;
 use std::path::Path;
