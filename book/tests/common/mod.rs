@@ -6,7 +6,6 @@
 pub mod chapter;
 pub mod chromium;
 
-
 use std::fs;
 use std::path::Path;
 use std::process::Command;
