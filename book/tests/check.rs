@@ -113,6 +113,14 @@ fn what_a_run_no_longer_prints_is_missed() {
 }
 
 #[test]
+fn traces_are_recorded_again() {
+    let fixture = Fixture::with_chapter();
+    fixture.write("one/traces/run.jsonl", "");
+    let told = ["one/traces/run.jsonl:1: no test of `chapter1` runs the traces again"];
+    assert_eq!(complaints(&fixture), told);
+}
+
+#[test]
 fn links_lead_somewhere() {
     attack(
         PAGE,
