@@ -52,6 +52,23 @@ fn a_book_is_built_with_its_listings() {
 }
 
 #[test]
+fn mdbooks_own_script_is_in_the_book() {
+    // A file `book.js` in the theme's folder would take its place, and with it the menus and the keys.
+    let fixture = Fixture::new();
+    assert!(build(&fixture).status.success());
+    let files = fs::read_dir(fixture.0.path().join("target/book")).expect("readable");
+    let scripts = files.flatten().map(|entry| entry.path()).filter(|path| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        name.starts_with("book-") && name.ends_with(".js")
+    });
+    let texts: Vec<String> = scripts
+        .map(|path| fs::read_to_string(path).expect("text"))
+        .collect();
+    assert_eq!(texts.len(), 1);
+    assert!(texts[0].contains("mdbook-theme"), "{}", texts[0]);
+}
+
+#[test]
 fn what_is_missing_stops_the_build_with_file_and_line() {
     let fixture = Fixture::new();
     fixture.write(

@@ -26,7 +26,7 @@ impl Fixture {
         for name in [
             "book.toml",
             "theme/book.css",
-            "theme/book.js",
+            "theme/scroll.js",
             "theme/player.css",
             "theme/player.js",
             "theme/favicon.svg",
