@@ -269,8 +269,16 @@ pub(crate) fn a_waiting_task_has_no_turn(seed: Option<u64>) {
     );
     let turns = run(&mut kernel);
     let count = |name| turns.iter().filter(|turn| turn.name == name).count();
-    assert_eq!(count("joiner"), 2, "one turn to ask, one to go on");
-    assert_eq!(count("receiver"), 1, "one turn to ask, and never an answer");
+    assert_eq!(
+        count("joiner"),
+        2,
+        "turns of a task that joins: one to ask, one to go on after the end of the other, none between"
+    );
+    assert_eq!(
+        count("receiver"),
+        1,
+        "turns of a task that asks for a message which never comes: one to ask, and none after it"
+    );
 }
 
 pub(crate) fn a_deadlock_names_everyone_who_waits(seed: Option<u64>) {
@@ -281,22 +289,31 @@ pub(crate) fn a_deadlock_names_everyone_who_waits(seed: Option<u64>) {
     let parent = [Trap::Yield, Trap::Join(kid), Trap::Send(channel, String::new())];
     kernel.spawn("parent", Script::new("parent", &heard, parent));
     kernel.spawn("friend", Script::new("friend", &heard, [Trap::Yield]));
-    let deadlock = kernel.run_all();
-    let report = deadlock.expect_err("two wait for each other").to_string();
+    let Err(deadlock) = kernel.run_all() else {
+        panic!("two tasks wait for each other, but both went on: was a request answered that should wait?");
+    };
+    let report = deadlock.to_string();
     let expected = "\
 deadlock: every task waits, and nothing can wake one
   task 1 (kid) waits for a message from channel 1
   task 2 (parent) waits for the end of task 1";
-    assert_eq!(report, expected);
+    assert_eq!(
+        report, expected,
+        "not the ones who wait: does `wait` get the right label, and does a task that ends leave the table?"
+    );
 }
 
 pub(crate) fn no_task_left_is_no_deadlock(seed: Option<u64>) {
     let heard = Heard::default();
     let mut kernel = kernel(seed);
     kernel.spawn("kid", Script::new("kid", &heard, yields(3)));
-    assert_eq!(kernel.run_all(), Ok(()));
-    assert_eq!(kernel.tables().tasks.len(), 0);
-    assert_eq!(kernel.run_once(), None);
+    assert_eq!(
+        kernel.run_all(),
+        Ok(()),
+        "a task is left: was it woken after each `Yield`, and does it leave the table at its end?"
+    );
+    assert_eq!(kernel.tables().tasks.len(), 0, "tasks in the table after the end");
+    assert_eq!(kernel.run_once(), None, "a turn after the end");
 }
 
 pub(crate) fn a_seed_is_a_schedule() {
@@ -317,7 +334,7 @@ pub(crate) fn a_seed_is_a_schedule() {
     orders.dedup();
     assert!(
         orders.len() > 50,
-        "only {} schedules from 100 seeds",
+        "only {} schedules from 100 seeds: does every task that yields come back into the ready queue?",
         orders.len()
     );
 }

@@ -39,6 +39,9 @@ fn it_says_one_line_in_each_turn() {
                     "more than {expected:?} in one turn, namely {line:?}: one turn is one call to the countdown's `resume`"
                 ),
                 Step::Yielded(line) => panic!("{line:?} where {expected:?} belongs"),
+                Step::Complete if before.is_empty() => panic!(
+                    "complete in the first turn, where {expected:?} belongs: hand out one line in each turn, and print none"
+                ),
                 Step::Complete => panic!(
                     "complete where {expected:?} belongs: the end of the countdown is not the end of the parent"
                 ),

@@ -24,7 +24,10 @@ fn count(task: &str, order: &[&str]) -> usize {
 fn the_first_round() {
     let order = order();
     for name in &order {
-        assert!(TASKS.contains(name), "no task is called {name:?}");
+        assert!(
+            TASKS.contains(name),
+            "no task is called {name:?}: a task's name is the first argument of `spawn`"
+        );
     }
     assert_ne!(
         order.get(1),
@@ -62,7 +65,10 @@ fn the_whole_order() {
         let turn = index + 1;
         panic!("turn {turn} is the first that is wrong: who waits by then, and who has ended?");
     }
-    assert_eq!(order.len(), truth.len(), "the number of turns is wrong");
+    assert!(
+        order.len() == truth.len(),
+        "right so far, but the number of turns is wrong: when has every task reached its end?"
+    );
 }
 
 exercises::checks! {

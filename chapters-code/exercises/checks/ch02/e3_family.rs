@@ -15,7 +15,7 @@ fn turns(seed: Option<u64>, kids: u32) -> Vec<(&'static str, Option<String>)> {
     let (turns, _): (Vec<_>, _) = voice::listen(run);
     assert!(
         turns.len() < 200,
-        "still running after 200 turns: does the family wait, or does it ask again and again?"
+        "still running after 200 turns: does the family start kids without end, or ask again and again for the same?"
     );
     let step = |step| match step {
         Step::Yielded(asked) => Some(asked),
@@ -42,8 +42,16 @@ fn count(what: &str, asks: &[String]) -> usize {
 fn it_starts_as_many_kids_as_it_is_told() {
     for kids in [0, 1, 5] {
         let asks = asks(kids);
-        assert_eq!(count("spawn kid", &asks), kids as usize, "spawns, of {kids} kids");
+        assert_eq!(
+            count("spawn kid", &asks),
+            kids as usize,
+            "told to start {kids} kids called \"kid\": one request for each, and one for each turn"
+        );
     }
+    let bricks = turns(None, 1)
+        .into_iter()
+        .filter(|(name, asked)| *name == "kid" && asked.is_some());
+    assert_eq!(bricks.count(), 3, "bricks of a kid: it is `Kid::new(\"kid\", 3)`");
 }
 
 fn all_kids_play_at_the_same_time() {

@@ -95,6 +95,8 @@ answers! {
         Caught("it_says_one_line_in_each_turn", "write down in `self` where it will go on");
     e3_never_ends "wrong/ch01/e3_never_ends.rs", "checks/ch01/e3_parent.rs":
         Caught("it_ends_and_stays_complete", "every turn after the last line must be complete");
+    e3_hands_out_nothing "wrong/ch01/e3_hands_out_nothing.rs", "checks/ch01/e3_parent.rs":
+        Caught("it_says_one_line_in_each_turn", "hand out one line in each turn, and print none");
 
     c2_e1_stub "ch02/e1_predict.rs", "checks/ch02/e1_predict.rs": Todo;
     c2_e1_solution "solutions/ch02/e1_predict.rs", "checks/ch02/e1_predict.rs": Pass;
@@ -127,6 +129,10 @@ answers! {
         Caught("who_waits_longest_is_served_first", "belongs to the one who has waited longest");
     c2_e2_no_note "wrong/ch02/e2_no_note.rs", "checks/ch02/e2_kernel.rs":
         Caught("each_task_is_in_one_place", "which is not where it is");
+    c2_e2_stays_in_the_table "wrong/ch02/e2_stays_in_the_table.rs", "checks/ch02/e2_kernel.rs":
+        Caught("no_task_left_is_no_deadlock", "does it leave the table at its end?");
+    c2_e2_other_label "wrong/ch02/e2_other_label.rs", "checks/ch02/e2_kernel.rs":
+        Caught("a_deadlock_names_everyone_who_waits", "does `wait` get the right label");
 
     c2_e3_stub "ch02/e3_family.rs", "checks/ch02/e3_family.rs": Todo;
     c2_e3_solution "solutions/ch02/e3_family.rs", "checks/ch02/e3_family.rs": Pass;
@@ -137,7 +143,9 @@ answers! {
     c2_e3_waits_for_the_last "wrong/ch02/e3_waits_for_the_last.rs", "checks/ch02/e3_family.rs":
         Caught("it_ends_after_every_kid", "did it wait for each of them?");
     c2_e3_one_too_many "wrong/ch02/e3_one_too_many.rs", "checks/ch02/e3_family.rs":
-        Caught("it_starts_as_many_kids_as_it_is_told", "spawns, of 0 kids");
+        Caught("it_starts_as_many_kids_as_it_is_told", "told to start 0 kids");
+    c2_e3_other_kids "wrong/ch02/e3_other_kids.rs", "checks/ch02/e3_family.rs":
+        Caught("it_starts_as_many_kids_as_it_is_told", "bricks of a kid");
     c2_e3_waits_by_yielding "wrong/ch02/e3_waits_by_yielding.rs", "checks/ch02/e3_family.rs":
         Caught("it_waits_for_each_kid_by_its_number", "the number of each kid");
 
