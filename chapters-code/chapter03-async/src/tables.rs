@@ -49,7 +49,8 @@ impl Tables {
         text += "------ ------------ ---------- --------\n";
         for (id, task) in &self.tasks {
             let (id, state) = (id.to_string(), task.state.as_str());
-            let _ = writeln!(text, "{id:<6} {state:<12} {:<10} {}", task.cycles, task.name);
+            let (cycles, name) = (task.cycles, task.name);
+            let _ = writeln!(text, "{id:<6} {state:<12} {cycles:<10} {name}");
         }
         text
     }
