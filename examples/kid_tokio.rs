@@ -68,7 +68,7 @@ async fn parent() -> Result<(), JoinError> {
         Err(_) => {
             println!("I warned you!");
             kid.abort();
-            let _aborted = kid.await; // as good as it gets: until the kid was dropped
+            let _aborted = kid.await; // waits until the kid was dropped
         }
     }
     println!("Leaving!");
