@@ -84,7 +84,7 @@ fn run_and_look(kernel: &mut Kernel, look: impl Fn(&Kernel)) -> Vec<Turn> {
 fn end_of(name: &str, turns: &[Turn]) -> usize {
     let end = |turn: &Turn| turn.name == name && turn.step == Step::Complete;
     let end = turns.iter().position(end);
-    end.unwrap_or_else(|| panic!("{name} has not ended: was it never woken?"))
+    end.unwrap_or_else(|| panic!("{name} has not ended: was it never woken? Or was a task woken twice, and its second turn cut the run short?"))
 }
 
 /// What a task has heard, in order.
@@ -166,7 +166,7 @@ pub(crate) fn a_task_goes_on_with_the_answer_to_its_trap(seed: Option<u64>) {
     assert_eq!(
         answers[..4],
         expected,
-        "the answers to yield, send, join and receive"
+        "the answers to yield, send, join and receive: a message is the answer to a receive, and `Done` to the others"
     );
     let grandkid = turns.iter().find(|turn| turn.name == "grandkid");
     assert_eq!(

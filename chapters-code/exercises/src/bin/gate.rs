@@ -131,6 +131,8 @@ answers! {
         Caught("each_task_is_in_one_place", "which is not where it is");
     c2_e2_stays_in_the_table "wrong/ch02/e2_stays_in_the_table.rs", "checks/ch02/e2_kernel.rs":
         Caught("no_task_left_is_no_deadlock", "does it leave the table at its end?");
+    c2_e2_wakes_twice "wrong/ch02/e2_wakes_twice.rs", "checks/ch02/e2_kernel.rs":
+        Caught("a_join_is_answered_after_the_end_and_not_before", "was a task woken twice");
     c2_e2_other_label "wrong/ch02/e2_other_label.rs", "checks/ch02/e2_kernel.rs":
         Caught("a_deadlock_names_everyone_who_waits", "does `wait` get the right label");
 
