@@ -84,7 +84,11 @@ fn run_and_look(kernel: &mut Kernel, look: impl Fn(&Kernel)) -> Vec<Turn> {
 fn end_of(name: &str, turns: &[Turn]) -> usize {
     let end = |turn: &Turn| turn.name == name && turn.step == Step::Complete;
     let end = turns.iter().position(end);
-    end.unwrap_or_else(|| panic!("{name} has not ended: was it never woken? Or was a task woken twice, and its second turn cut the run short?"))
+    end.unwrap_or_else(|| {
+        panic!(
+            "{name} has not ended: was it never woken? Or was a task woken twice, and ended the run with a turn too many?"
+        )
+    })
 }
 
 /// What a task has heard, in order.
