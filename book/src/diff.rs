@@ -14,13 +14,22 @@ pub struct Changes {
 impl Changes {
     /// Compares two texts.
     pub fn between(old: &str, new: &str) -> Changes {
+        Changes::count(old, new, |_| true)
+    }
+
+    /// Compares two listings. An empty line counts for nothing: a page has no mark beside it.
+    pub fn between_listings(old: &str, new: &str) -> Changes {
+        Changes::count(old, new, |line| !line.trim().is_empty())
+    }
+
+    fn count(old: &str, new: &str, counts: impl Fn(&str) -> bool) -> Changes {
         let (old, new) = (with_end(old), with_end(new));
         let mut changes = Changes::default();
         for change in compare(&old, &new).iter_all_changes() {
             match change.tag() {
                 ChangeTag::Equal => changes.new.push(false),
-                ChangeTag::Insert => changes.new.push(true),
-                ChangeTag::Delete => changes.gone += 1,
+                ChangeTag::Insert => changes.new.push(counts(change.value())),
+                ChangeTag::Delete => changes.gone += usize::from(counts(change.value())),
             }
         }
         changes
@@ -64,6 +73,15 @@ mod tests {
         assert_eq!((changes.added(), changes.gone), (2, 1));
         assert_eq!(Changes::between("a\n", "a").added(), 0);
         assert_eq!(Changes::between("", "").new, [false; 0]);
+    }
+
+    #[test]
+    fn empty_lines_count_for_nothing_in_a_listing() {
+        let (old, new) = ("a\n\nb\n", "a\nx\n\ny\n");
+        let changes = Changes::between_listings(old, new);
+        assert_eq!(changes.new.len(), 4);
+        assert_eq!((changes.added(), changes.gone), (2, 1));
+        assert_eq!(Changes::between_listings("a\nb", "a\n\nb").added(), 0);
     }
 
     #[test]

@@ -97,7 +97,7 @@ impl<'a> Sources<'a> {
         Ok(Since::Stage {
             stage: before,
             moved_from: (old_file != new_file).then_some(old_file),
-            changes: Changes::between(&old.text, &cut.text),
+            changes: Changes::between_listings(&old.text, &cut.text),
         })
     }
 
