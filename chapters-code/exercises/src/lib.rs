@@ -18,7 +18,7 @@ use std::io::Write as _;
 use std::ops::{Deref, DerefMut};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::thread;
+use std::thread::{self, ThreadId};
 use std::time::Duration;
 
 /// How many shuffled schedules a check runs under, after the order of arrival.
@@ -106,11 +106,18 @@ impl Watchdog {
 
 /// A [`Mutex`] for exercises: with [`meanwhile`], a check lets something happen at the worst moment.
 #[derive(Debug, Default)]
-pub struct Lock<T>(Mutex<T>);
+pub struct Lock<T> {
+    mutex: Mutex<T>,
+    /// The thread that has the lock.
+    holder: Mutex<Option<ThreadId>>,
+}
 
 /// What is under a [`Lock`]. When it is dropped, the lock is given back.
 #[derive(Debug)]
-pub struct LockGuard<'a, T>(Option<MutexGuard<'a, T>>);
+pub struct LockGuard<'a, T> {
+    lock: &'a Lock<T>,
+    guard: Option<MutexGuard<'a, T>>,
+}
 
 /// After how many locks were given back, and what.
 type Meanwhile = (u32, Box<dyn FnOnce()>);
@@ -128,12 +135,33 @@ pub fn meanwhile(nth: u32, happens: impl FnOnce() + 'static) {
 impl<T> Lock<T> {
     /// Puts a value under a lock.
     pub fn new(value: T) -> Lock<T> {
-        Lock(Mutex::new(value))
+        Lock {
+            mutex: Mutex::new(value),
+            holder: Mutex::default(),
+        }
     }
 
     /// Takes the lock.
+    ///
+    /// # Panics
+    /// If this thread has it already. A `Mutex` would then wait for ever.
     pub fn lock(&self) -> LockGuard<'_, T> {
-        LockGuard(Some(self.0.lock().unwrap_or_else(PoisonError::into_inner)))
+        let this_thread = Some(thread::current().id());
+        assert!(
+            *self.holder() != this_thread,
+            "the lock is taken while this very thread holds it, so it would wait for itself for ever: \
+             take it once, and use that guard for everything"
+        );
+        let guard = self.mutex.lock().unwrap_or_else(PoisonError::into_inner);
+        *self.holder() = this_thread;
+        LockGuard {
+            lock: self,
+            guard: Some(guard),
+        }
+    }
+
+    fn holder(&self) -> MutexGuard<'_, Option<ThreadId>> {
+        self.holder.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -143,19 +171,20 @@ impl<T> Deref for LockGuard<'_, T> {
     type Target = T;
 
     fn deref(&self) -> &T {
-        self.0.as_ref().expect(UNTIL_DROPPED)
+        self.guard.as_ref().expect(UNTIL_DROPPED)
     }
 }
 
 impl<T> DerefMut for LockGuard<'_, T> {
     fn deref_mut(&mut self) -> &mut T {
-        self.0.as_mut().expect(UNTIL_DROPPED)
+        self.guard.as_mut().expect(UNTIL_DROPPED)
     }
 }
 
 impl<T> Drop for LockGuard<'_, T> {
     fn drop(&mut self) {
-        drop(self.0.take());
+        *self.lock.holder() = None;
+        drop(self.guard.take());
         let happens = MEANWHILE.with_borrow_mut(|meanwhile| {
             let (nth, _) = meanwhile.as_mut()?;
             *nth -= 1;

@@ -1,7 +1,7 @@
 //! Checks of exercise 1: a doorbell whose ring is never lost.
 
 use std::cell::Cell;
-use std::future::Future;
+use std::future::{Future, pending};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -68,7 +68,10 @@ fn a_ring_wakes_who_waits() {
         );
         doorbell.ring();
         assert_eq!(woken.count(), 1, "somebody has rung, and it was not woken");
-        assert!(poll(&mut wait, &woken).is_ready());
+        assert!(
+            poll(&mut wait, &woken).is_ready(),
+            "somebody has rung, and it still waits"
+        );
     });
 }
 
@@ -100,7 +103,27 @@ fn it_says_what_it_waits_for() {
     );
     doorbell.ring();
     kernel.run_once();
-    assert_eq!((kernel.tasks(), kernel.waits()), (0, 0));
+    assert_eq!(kernel.tasks(), 0, "somebody has rung, and the task does not end");
+}
+
+fn the_note_goes_when_it_is_ready() {
+    let mut kernel = Kernel::new();
+    let doorbell = Doorbell::new();
+    let mut wait = doorbell.wait();
+    // It keeps the operation, so that the note is not taken away by a drop.
+    let task = kernel.spawn("parent", async move {
+        (&mut wait).await;
+        pending::<()>().await;
+        drop(wait);
+    });
+    kernel.run_once();
+    doorbell.ring();
+    kernel.run_once();
+    assert_eq!(
+        kernel.describe(task.id()),
+        "FOREIGN_WAIT",
+        "it waits for a ring no more, and its note is still there: does it call `complete` before it is ready?"
+    );
 }
 
 /// Somebody rings whenever the lock is given back during a poll, for the first time, the second or the third.
@@ -121,8 +144,8 @@ fn a_ring_is_never_lost() {
                 doorbell.ring();
             }
             assert!(
-                poll.is_ready() || woken.count() == 1,
-                "a ring was lost: somebody could ring between your look and your note"
+                poll.is_ready() || woken.count() > 0,
+                "a ring was lost: somebody could ring between your look and the moment when you left the waker"
             );
         });
     }
@@ -133,5 +156,6 @@ exercises::checks! {
     once a_ring_wakes_who_waits;
     once it_is_the_last_waker_that_is_woken;
     once it_says_what_it_waits_for;
+    once the_note_goes_when_it_is_ready;
     once a_ring_is_never_lost;
 }

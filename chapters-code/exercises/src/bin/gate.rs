@@ -195,7 +195,7 @@ answers! {
     c4_e1_stub "ch04/e1_doorbell.rs", "checks/ch04/e1_doorbell.rs": Todo;
     c4_e1_solution "solutions/ch04/e1_doorbell.rs", "checks/ch04/e1_doorbell.rs": Pass;
     c4_e1_still_late "wrong/ch04/e1_still_late.rs", "checks/ch04/e1_doorbell.rs":
-        Caught("a_ring_is_never_lost", "between your look and your note");
+        Caught("a_ring_is_never_lost", "between your look and the moment when you left the waker");
     c4_e1_busy "wrong/ch04/e1_busy.rs", "checks/ch04/e1_doorbell.rs":
         Caught("a_ring_wakes_who_waits", "who waits does not wake itself");
     c4_e1_first_waker "wrong/ch04/e1_first_waker.rs", "checks/ch04/e1_doorbell.rs":
@@ -204,6 +204,10 @@ answers! {
         Caught("a_ring_wakes_who_waits", "somebody has rung, and it was not woken");
     c4_e1_no_note "wrong/ch04/e1_no_note.rs", "checks/ch04/e1_doorbell.rs":
         Caught("it_says_what_it_waits_for", "is there a note?");
+    c4_e1_leaves_the_note "wrong/ch04/e1_leaves_the_note.rs", "checks/ch04/e1_doorbell.rs":
+        Caught("the_note_goes_when_it_is_ready", "does it call `complete` before it is ready?");
+    c4_e1_locks_twice "wrong/ch04/e1_locks_twice.rs", "checks/ch04/e1_doorbell.rs":
+        Caught("a_ring_wakes_who_waits", "the lock is taken while this very thread holds it");
     c4_e1_looks_too_late "wrong/ch04/e1_looks_too_late.rs", "checks/ch04/e1_doorbell.rs":
         Caught("a_ring_before_the_wait_is_enough", "look before you wait");
 

@@ -18,8 +18,9 @@ pub struct Adapter {
 impl Adapter {
     /// Nothing of the future runs yet.
     pub fn new(future: impl Future<Output = ()> + 'static) -> Adapter {
-        let future = Some(Box::pin(future) as Pin<Box<_>>);
-        Adapter { future }
+        Adapter {
+            future: Some(Box::pin(future)),
+        }
     }
 }
 
