@@ -135,6 +135,7 @@ fn a_note_exists_exactly_while_an_operation_waits() {
 fn a_receive_waits_and_is_woken_by_a_send() {
     under_all_schedules(checks::a_receive_waits_and_is_woken_by_a_send);
     checks::a_message_that_nobody_waits_for_stays();
+    checks::the_message_is_there_when_the_receiver_is_woken();
 }
 
 #[test]

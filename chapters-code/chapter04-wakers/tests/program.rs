@@ -3,9 +3,13 @@
 #[path = "../../common/program.rs"]
 mod program;
 
+use std::cell::RefCell;
 use std::collections::BTreeSet;
+use std::rc::Rc;
 
+use chapter4::channel::Channel;
 use chapter4::kernel::Kernel;
+use chapter4::task::yield_now;
 use chapter4::wrong::late;
 use chapter4::{programs, voice};
 use program::Program;
@@ -79,4 +83,30 @@ fn a_late_waker_is_a_lost_wake_up() {
         assert!(ended.is_err());
         assert_eq!(said, ["parent: I wait for the postman."]);
     }
+}
+
+#[test]
+fn who_was_woken_may_be_overtaken_and_waits_at_the_end_again() {
+    let heard = Rc::new(RefCell::new(Vec::new()));
+    let mut kernel = Kernel::new();
+    let channel = Channel::new();
+    for name in ["first", "second"] {
+        let (channel, heard) = (channel.clone(), heard.clone());
+        kernel.spawn(name, async move {
+            let message = channel.receive().await;
+            heard.borrow_mut().push((name, message));
+        });
+    }
+    let also = heard.clone();
+    kernel.spawn("quick", async move {
+        yield_now().await;
+        channel.send("one".to_string()); // wakes the first, who has no turn yet
+        let message = channel.receive().await;
+        also.borrow_mut().push(("quick", message));
+        yield_now().await;
+        channel.send("two".to_string());
+    });
+    assert!(kernel.run_all().is_err(), "two messages for three");
+    let heard: Vec<_> = heard.borrow().iter().map(|(name, _)| *name).collect();
+    assert_eq!(heard, ["quick", "second"]);
 }

@@ -134,10 +134,11 @@ pub(crate) fn an_answer_reaches_the_await_that_asked(seed: Option<u64>) {
 
 pub(crate) fn a_future_that_asks_nothing_gets_another_turn(seed: Option<u64>) {
     let mut kernel = kernel(seed);
-    let mut polls = 0;
+    let polls = Rc::new(Cell::new(0));
+    let counter = polls.clone();
     let foreign = poll_fn(move |_| {
-        polls += 1;
-        match polls {
+        counter.set(counter.get() + 1);
+        match counter.get() {
             7.. => Poll::Ready(()),
             _ => Poll::Pending,
         }
@@ -146,6 +147,7 @@ pub(crate) fn a_future_that_asks_nothing_gets_another_turn(seed: Option<u64>) {
     kernel.spawn("kid", Adapter::new(async { yield_now().await }));
     let message = "a future that is pending and has left no request did not get another turn";
     assert!(explained(message, || run(&mut kernel)), "{message}");
+    assert_eq!(polls.get(), 7, "{message}, though it is not ready");
 }
 
 /// Counts how often it is dropped.
@@ -160,13 +162,17 @@ impl Drop for Dropped {
 pub(crate) fn a_ready_future_is_dropped_and_never_polled_again() {
     let drops = Rc::new(Cell::new(0));
     let dropped = Dropped(drops.clone());
-    // An `async` block that holds it even when it is ready, until it is dropped.
+    // A future that holds it even when it is ready, until it is dropped.
     let mut holder = Some(dropped);
     let mut adapter = Adapter::new(poll_fn(move |_| {
         assert!(holder.as_mut().is_some());
         Poll::Ready(())
     }));
-    assert_eq!(resume(&mut adapter, Reply::Done), None);
+    assert_eq!(
+        resume(&mut adapter, Reply::Done),
+        None,
+        "the future is ready, and the generator is not complete"
+    );
     assert_eq!(
         drops.get(),
         1,

@@ -3,11 +3,13 @@
 //!
 //! A check that takes a seed runs the schedule of that seed, or the order of arrival without one.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::rc::Rc;
-use std::task::Poll;
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
 
 use chapter4::join2::join2;
 use chapter4::kernel::Kernel;
@@ -83,10 +85,14 @@ pub(crate) fn a_receive_waits_and_is_woken_by_a_send(seed: Option<u64>) {
     assert_eq!(
         kernel.tasks(),
         0,
-        "a message is there, and the receiver was not woken: who sends must notify"
+        "a message is there, and the receiver was not woken: who sends must notify, and who waits must be on the list"
     );
     assert_eq!(polls, 1, "one poll to take the message");
-    assert_eq!(*heard.borrow(), [("kid", "hello".to_string())]);
+    assert_eq!(
+        *heard.borrow(),
+        [("kid", "hello".to_string())],
+        "not the message that was sent"
+    );
 }
 
 pub(crate) fn each_message_is_received_once_and_in_order(seed: Option<u64>) {
@@ -134,7 +140,10 @@ pub(crate) fn a_note_exists_exactly_while_an_operation_waits(seed: Option<u64>) 
         {
             let mut receive = pin!(other.receive());
             poll_fn(|cx| {
-                assert!(receive.as_mut().poll(cx).is_pending());
+                assert!(
+                    receive.as_mut().poll(cx).is_pending(),
+                    "nothing was sent, and it is ready"
+                );
                 Poll::Ready(())
             })
             .await;
@@ -158,7 +167,10 @@ pub(crate) fn a_note_exists_exactly_while_an_operation_waits(seed: Option<u64>) 
         waits.await;
         let mut late = inner.receive();
         let first = poll_fn(|cx| Poll::Ready(pin!(&mut late).poll(cx))).await;
-        assert!(first.is_pending());
+        assert!(
+            first.is_pending(),
+            "the only message was received already, and here it is again"
+        );
         yield_now().await;
         (&mut late).await;
         silent.receive().await;
@@ -202,11 +214,60 @@ pub(crate) fn one_message_wakes_one() {
     run(&mut kernel, "");
     let before = kernel.wakes();
     channel.send("hello".to_string());
+    let woken = kernel.wakes() - before;
+    assert_ne!(
+        woken, 0,
+        "three wait for a message, one is sent, and nobody is woken"
+    );
     assert_eq!(
-        kernel.wakes() - before,
-        1,
+        woken, 1,
         "one message is for one receiver; the others would be woken for nothing"
     );
+}
+
+thread_local! {
+    /// What the receiver does in the very moment in which it is woken.
+    static WHEN_WOKEN: RefCell<Option<Box<dyn FnOnce()>>> = const { RefCell::new(None) };
+}
+
+/// A waker that does not leave a number at the door, but comes in at once.
+struct AtOnce;
+
+impl Wake for AtOnce {
+    fn wake(self: Arc<Self>) {
+        if let Some(look) = WHEN_WOKEN.take() {
+            look();
+        }
+    }
+}
+
+pub(crate) fn the_message_is_there_when_the_receiver_is_woken() {
+    let found = Rc::new(Cell::new(None));
+    let looked = found.clone();
+    let mut kernel = kernel(None);
+    kernel.spawn("kid", async move {
+        let channel = Channel::new();
+        let mut receive = channel.receive();
+        let waker = Waker::from(Arc::new(AtOnce));
+        let mut poll = move || {
+            let mut cx = Context::from_waker(&waker);
+            pin!(&mut receive).poll(&mut cx).is_ready()
+        };
+        poll();
+        WHEN_WOKEN.set(Some(Box::new(move || {
+            let poll = catch_unwind(AssertUnwindSafe(poll));
+            looked.set(Some(poll.map_err(drop)));
+        })));
+        channel.send("hello".to_string());
+    });
+    kernel.run_once();
+    WHEN_WOKEN.set(None);
+    match found.take() {
+        Some(Ok(true)) => (),
+        Some(Ok(false)) => panic!("woken, and no message is there: put it in first, and then notify"),
+        Some(Err(())) => panic!("woken while the messages are borrowed: let the borrow end, and then notify"),
+        None => panic!("a message was sent, and the waker that the receiver left was not woken"),
+    }
 }
 
 pub(crate) fn one_task_can_wait_for_two_messages(seed: Option<u64>) {

@@ -14,6 +14,7 @@ exercises::checks! {
     under_seeds a_note_exists_exactly_while_an_operation_waits;
     once who_waits_longest_is_woken_first;
     once one_message_wakes_one;
+    once the_message_is_there_when_the_receiver_is_woken;
     under_seeds one_task_can_wait_for_two_messages;
     under_seeds a_receive_that_is_polled_for_nothing_keeps_its_place;
 }

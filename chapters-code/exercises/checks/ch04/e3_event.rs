@@ -1,5 +1,12 @@
 //! Checks of exercise 3: an operation of one's own.
 
+use std::cell::{Cell, RefCell};
+use std::future::Future;
+use std::pin::pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Wake as StdWake, Waker};
+
 use chapter4::join2::join2;
 use chapter4::kernel::Kernel;
 use chapter4::task::yield_now;
@@ -77,7 +84,11 @@ fn who_waits_has_no_turns_and_says_so(seed: Option<u64>) {
             yield_now().await;
         }
     });
-    assert_eq!(run(&mut kernel, "kid"), 1, "one poll to begin to wait");
+    assert_eq!(
+        run(&mut kernel, "kid"),
+        1,
+        "one poll to begin to wait, and no other until it has happened"
+    );
     assert_eq!(
         kernel.describe(kid.id()),
         "EVENT_WAIT",
@@ -87,6 +98,41 @@ fn who_waits_has_no_turns_and_says_so(seed: Option<u64>) {
     assert_eq!(run(&mut kernel, "kid"), 1, "one poll to go on");
 }
 
+thread_local! {
+    /// What whoever is woken looks at, in that very moment.
+    static LOOK: RefCell<Option<(Event, Rc<Cell<bool>>)>> = const { RefCell::new(None) };
+}
+
+/// A waker that does not leave a number at the door, but looks at once.
+struct AtOnce;
+
+impl StdWake for AtOnce {
+    fn wake(self: Arc<Self>) {
+        if let Some((event, too_early)) = LOOK.take() {
+            too_early.set(!event.is_set());
+        }
+    }
+}
+
+fn it_has_happened_when_they_are_woken() {
+    let too_early = Rc::new(Cell::new(false));
+    let (event, noted) = (Event::new(), too_early.clone());
+    let mut kernel = Kernel::new();
+    kernel.spawn("kid", async move {
+        let waker = Waker::from(Arc::new(AtOnce));
+        let mut wait = event.wait();
+        let _ = pin!(&mut wait).poll(&mut Context::from_waker(&waker));
+        LOOK.set(Some((event.clone(), noted)));
+        event.set();
+    });
+    kernel.run_once();
+    LOOK.set(None);
+    assert!(
+        !too_early.get(),
+        "woken, and `is_set` says that it has not happened: note it first, and then notify"
+    );
+}
+
 fn one_task_can_wait_for_two_events(seed: Option<u64>) {
     let (mut kernel, dinner, bath) = (kernel(seed), Event::new(), Event::new());
     let both = join2(dinner.wait(), bath.wait());
@@ -94,12 +140,21 @@ fn one_task_can_wait_for_two_events(seed: Option<u64>) {
         both.await;
     });
     run(&mut kernel, "");
-    assert_eq!(kernel.waits(), 2);
+    assert_eq!(
+        kernel.waits(),
+        2,
+        "one task waits for two events, with a note for each"
+    );
     dinner.set();
     run(&mut kernel, "");
     assert_eq!(
-        (kernel.tasks(), kernel.waits()),
-        (1, 1),
+        kernel.tasks(),
+        1,
+        "one of two has happened, and both waits are ready: to be polled again does not mean that it has happened"
+    );
+    assert_eq!(
+        kernel.waits(),
+        1,
         "one of two has happened, and the notes are not right: does a wait call `complete` before it is ready?"
     );
     bath.set();
@@ -111,5 +166,6 @@ exercises::checks! {
     under_seeds a_set_lets_everyone_go_on;
     under_seeds who_comes_late_does_not_wait;
     under_seeds who_waits_has_no_turns_and_says_so;
+    once it_has_happened_when_they_are_woken;
     under_seeds one_task_can_wait_for_two_events;
 }

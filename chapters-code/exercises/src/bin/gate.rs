@@ -172,6 +172,8 @@ answers! {
         Caught("an_answer_reaches_the_await_that_asked", "is the answer in the slot before the poll?");
     c3_e2_expects_a_request "wrong/ch03/e2_expects_a_request.rs", "checks/ch03/e2_adapter.rs":
         Caught("a_future_that_asks_nothing_gets_another_turn", "did not get another turn");
+    c3_e2_ends_without_a_request "wrong/ch03/e2_ends_without_a_request.rs", "checks/ch03/e2_adapter.rs":
+        Caught("a_future_that_asks_nothing_gets_another_turn", "did not get another turn, though it is not ready");
     c3_e2_keeps_the_future "wrong/ch03/e2_keeps_the_future.rs", "checks/ch03/e2_adapter.rs":
         Caught("a_ready_future_is_dropped_and_never_polled_again", "drop it at its end");
     c3_e2_takes_too_early "wrong/ch03/e2_takes_too_early.rs", "checks/ch03/e2_adapter.rs":
@@ -185,10 +187,12 @@ answers! {
         Caught("it_asks_twice_and_for_nothing_else", "it stopped without a request");
     c3_e3_asks_in_every_poll "wrong/ch03/e3_asks_in_every_poll.rs", "checks/ch03/e3_receive_two.rs":
         Caught("it_gives_the_messages_in_the_order_in_which_they_came", "Is the first message kept");
+    c3_e3_asks_when_made "wrong/ch03/e3_asks_when_made.rs", "checks/ch03/e3_receive_two.rs":
+        Caught("it_does_nothing_before_it_is_polled", "leave it in the first poll");
     c3_e3_keeps_the_old_request "wrong/ch03/e3_keeps_the_old_request.rs", "checks/ch03/e3_receive_two.rs":
         Caught("it_asks_twice_and_for_nothing_else", "it stopped without a request");
     c3_e3_swapped "wrong/ch03/e3_swapped.rs", "checks/ch03/e3_receive_two.rs":
-        Caught("it_gives_the_messages_in_the_order_in_which_they_came", "left == right");
+        Caught("it_gives_the_messages_in_the_order_in_which_they_came", "not the two messages in the order");
     c3_e3_forgets_the_first "wrong/ch03/e3_forgets_the_first.rs", "checks/ch03/e3_receive_two.rs":
         Caught("it_gives_the_messages_in_the_order_in_which_they_came", "Is the first message kept while it waits for the second?");
 
@@ -225,8 +229,12 @@ answers! {
         Caught("each_message_is_received_once_and_in_order", "in another order than sent");
     c4_e2_waits_first "wrong/ch04/e2_waits_first.rs", "checks/ch04/e2_channel.rs":
         Caught("a_message_that_nobody_waits_for_stays", "who receives must look before it waits");
+    c4_e2_knocks_first "wrong/ch04/e2_knocks_first.rs", "checks/ch04/e2_channel.rs":
+        Caught("the_message_is_there_when_the_receiver_is_woken", "put it in first, and then notify");
+    c4_e2_knocks_with_a_borrow "wrong/ch04/e2_knocks_with_a_borrow.rs", "checks/ch04/e2_channel.rs":
+        Caught("the_message_is_there_when_the_receiver_is_woken", "let the borrow end, and then notify");
     c4_e2_on_no_list "wrong/ch04/e2_on_no_list.rs", "checks/ch04/e2_channel.rs":
-        Caught("a_receive_waits_and_is_woken_by_a_send", "the receiver was not woken");
+        Caught("a_receive_waits_and_is_woken_by_a_send", "who waits must be on the list");
 
     c4_e3_stub "ch04/e3_event.rs", "checks/ch04/e3_event.rs": Todo;
     c4_e3_solution "solutions/ch04/e3_event.rs", "checks/ch04/e3_event.rs": Pass;
@@ -240,6 +248,10 @@ answers! {
         Caught("who_waits_has_no_turns_and_says_so", "does an operation that waits wake itself");
     c4_e3_leaves_the_note "wrong/ch04/e3_leaves_the_note.rs", "checks/ch04/e3_event.rs":
         Caught("one_task_can_wait_for_two_events", "does a wait call `complete` before it is ready?");
+    c4_e3_knocks_first "wrong/ch04/e3_knocks_first.rs", "checks/ch04/e3_event.rs":
+        Caught("it_has_happened_when_they_are_woken", "note it first, and then notify");
+    c4_e3_believes_the_knock "wrong/ch04/e3_believes_the_knock.rs", "checks/ch04/e3_event.rs":
+        Caught("one_task_can_wait_for_two_events", "to be polled again does not mean that it has happened");
     c4_e3_other_label "wrong/ch04/e3_other_label.rs", "checks/ch04/e3_event.rs":
         Caught("who_waits_has_no_turns_and_says_so", "does not say for what");
 
