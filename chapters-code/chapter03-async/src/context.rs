@@ -8,14 +8,14 @@ use std::cell::Cell;
 
 use crate::traps::{Reply, Trap};
 
-struct Slot {
+struct RequestSlot {
     request: Cell<Option<Trap>>,
     reply: Cell<Option<Reply>>,
 }
 
 thread_local! {
-    static SLOT: Slot = const {
-        Slot {
+    static SLOT: RequestSlot = const {
+        RequestSlot {
             request: Cell::new(None),
             reply: Cell::new(None),
         }

@@ -90,7 +90,7 @@ fn run(wish: Wish) -> Result<(), String> {
         "trace-left" => report::trace_left(&mut kernel),
         "ps" => report::ps(&mut kernel),
         "pin" | "costs" if seed.is_some() => return Err(format!("'{name}' takes no --seed")),
-        "pin" => pinned::run(),
+        "pin" => pinned::follow(),
         "costs" => report::costs(),
         _ => return Err(format!("no program is called '{name}'")),
     }

@@ -51,7 +51,7 @@ fn look(when: &str, future: Pin<&mut impl Future>) {
 }
 
 /// Follows a future with a reference into itself.
-pub fn run() {
+pub fn follow() {
     let mut cx = Context::from_waker(Waker::noop());
     let future = favourite();
     let moved = future; // nothing of it has run, so nothing points into it

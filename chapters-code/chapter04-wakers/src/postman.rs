@@ -11,7 +11,7 @@ use crate::task::{spawn, yield_now};
 use crate::voice::{self, say};
 
 /// The parent waits for the postman, who comes when the kid has laid its bricks.
-pub async fn parent() {
+pub async fn parent_and_postman() {
     let doorbell = Doorbell::new();
     let (kid_is_done, done) = mpsc::channel();
     let (bell, say_there) = (doorbell.clone(), voice::for_a_thread());
@@ -33,5 +33,5 @@ pub async fn parent() {
 
 /// Parent, kid and postman.
 pub fn start(kernel: &mut Kernel) {
-    kernel.spawn("parent", parent());
+    kernel.spawn("parent", parent_and_postman());
 }
