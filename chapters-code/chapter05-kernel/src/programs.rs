@@ -60,7 +60,12 @@ pub const CALLS: &[&str] = &["Shoes!", "Jacket!", LAST_CALL];
 
 /// One of two players. Each hits the ball into the channel that the other listens to. The ball is a number, and one
 /// less after each hit; 0 is the last. The one who serves has the ball.
-pub async fn player(name: &'static str, hears: Channel, hits: Channel, mut ball: Option<u32>) -> Result<()> {
+pub async fn player(
+    name: &'static str,
+    hears: Channel,
+    hits: Channel,
+    mut ball: Option<u32>, // `None`: the other one begins
+) -> Result<()> {
     loop {
         if let Some(ball) = ball {
             hits.send(ball.to_string());

@@ -41,8 +41,8 @@ impl Remote {
 
     /// Sleeps until somebody was woken. False if nobody is left who could wake.
     pub(crate) fn sleep(&self) -> bool {
-        let empty = |inbox: &mut Inbox| inbox.woken.is_empty() && inbox.threads > 0;
-        let inbox = self.bell.wait_while(self.inbox(), empty);
+        let nobody_yet = |inbox: &mut Inbox| inbox.woken.is_empty() && inbox.threads > 0;
+        let inbox = self.bell.wait_while(self.inbox(), nobody_yet);
         !inbox.unwrap_or_else(PoisonError::into_inner).woken.is_empty()
     }
 }

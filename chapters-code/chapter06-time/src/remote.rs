@@ -43,12 +43,12 @@ impl Remote {
     /// Sleeps until somebody was woken: for so long if there is a limit, otherwise as long as anybody is left who could
     /// wake. Whether somebody was woken.
     pub(crate) fn sleep(&self, limit: Option<Duration>) -> bool {
-        let empty = |inbox: &mut Inbox| inbox.woken.is_empty() && (inbox.threads > 0 || limit.is_some());
+        let nobody_yet = |inbox: &mut Inbox| inbox.woken.is_empty() && (inbox.threads > 0 || limit.is_some());
         let inbox = self.inbox();
         let inbox = match limit {
-            None => self.bell.wait_while(inbox, empty),
+            None => self.bell.wait_while(inbox, nobody_yet),
             Some(limit) => {
-                let slept = self.bell.wait_timeout_while(inbox, limit, empty);
+                let slept = self.bell.wait_timeout_while(inbox, limit, nobody_yet);
                 Ok(slept.unwrap_or_else(PoisonError::into_inner).0)
             }
         };
