@@ -69,7 +69,7 @@ pub fn foreign(kernel: &mut Kernel) {
     let mut polls = 0;
     let cake = poll_fn(move |_| {
         polls += 1;
-        say("oven", &format!("somebody looks, for the {polls}. time"));
+        say("oven", &format!("look number {polls}"));
         match polls {
             4.. => Poll::Ready(()),
             _ => Poll::Pending,
