@@ -22,16 +22,14 @@ impl Fixture {
         let fixture = Fixture(tempfile::tempdir().expect("a temporary folder"));
         // The book's own configuration, whose keys and style are thus tried too.
         let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let read = |name: &str| fs::read_to_string(here.join(name)).expect(name);
-        for name in [
-            "book.toml",
-            "theme/book.css",
-            "theme/scroll.js",
-            "theme/player.css",
-            "theme/player.js",
-            "theme/favicon.svg",
-        ] {
-            fixture.write(&format!("book/{name}"), &read(name));
+        let mut names = vec!["book.toml".to_owned()];
+        for entry in fs::read_dir(here.join("theme")).expect("theme") {
+            let name = entry.expect("readable").file_name();
+            names.push(format!("theme/{}", name.to_string_lossy()));
+        }
+        for name in names {
+            let text = fs::read_to_string(here.join(&name)).expect("readable");
+            fixture.write(&format!("book/{name}"), &text);
         }
         fixture.write(
             "Cargo.toml",
