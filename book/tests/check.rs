@@ -446,3 +446,44 @@ fn every_item_of_a_stage_is_shown_or_named() {
         "{}: `go` is named under `Not shown`, but the page shows it",
     );
 }
+
+#[test]
+fn what_changed_between_two_stages_is_shown() {
+    let fixture = Fixture::with_chapter();
+    fixture.add_chapter();
+    let page = "book/pages/chapter02-two.md";
+    let told = complaints(&fixture);
+    assert_eq!(told.len(), 2, "{told:#?}");
+    assert!(
+        told[0].ends_with(": `What changed` has no link to changes02.md"),
+        "{told:#?}"
+    );
+    assert!(
+        told[1].ends_with(": there is no page changes02.md with `{{diff 2}}`, the whole difference"),
+        "{told:#?}"
+    );
+
+    fixture.replace(page, "{{same", "[All of it](changes02.md).\n\n{{same");
+    fixture.write("book/pages/changes02.md", "# What changed\n\n{{diff 2}}\n");
+    fixture.replace(
+        "book/pages/SUMMARY.md",
+        "- [Two](chapter02-two.md)\n",
+        "- [Two](chapter02-two.md)\n- [All](changes02.md)\n",
+    );
+    assert_eq!(complaints(&fixture), [""; 0]);
+    let html = fixture.read("target/book/chapter02-two.html");
+    assert!(html.contains("<ins>    3 + 4</ins>"), "{html}");
+    assert!(html.contains("(since chapter 1: 1 line added, 1 gone)"), "{html}");
+    assert!(html.contains("(as in chapter 1)"), "{html}");
+    let html = fixture.read("target/book/changes02.html");
+    assert!(html.contains("-    7\n+    3 + 4\n"), "{html}");
+
+    // A claim that is no longer true.
+    fixture.replace("two/src/lib.rs", "pub struct Road;", "pub struct Road();");
+    let told = complaints(&fixture);
+    assert!(
+        told[0].contains("`Road` is not the same in `chapter1` and `chapter2`"),
+        "{told:#?}"
+    );
+    assert_eq!(told.len(), 1, "{told:#?}");
+}

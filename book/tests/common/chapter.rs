@@ -223,4 +223,51 @@ impl Fixture {
         fixture.write(PAGE, &CHAPTER.replace("FILLER", filler.repeat(150).trim_end()));
         fixture
     }
+
+    /// Adds a second chapter, about a stage in which one line has changed, and leaves out the page of the difference.
+    pub fn add_chapter(&self) {
+        let copy = |from: &str, to: &str| {
+            let text = self
+                .read(from)
+                .replace("chapter1", "chapter2")
+                .replace("ch01", "ch02");
+            self.write(to, &text);
+        };
+        self.replace("Cargo.toml", "\"one\"", "\"one\", \"two\"");
+        for file in [
+            "Cargo.toml",
+            "src/lib.rs",
+            "wrong/turn.rs",
+            "tests/invariants.rs",
+            "transcripts/run.txt",
+        ] {
+            copy(&format!("one/{file}"), &format!("two/{file}"));
+        }
+        self.replace("two/src/lib.rs", "    7\n", "    3 + 4\n");
+        for exercise in ["e1_way", "e2_road"] {
+            for (folder, extension) in [("", "rs"), ("solutions/", "rs"), ("hints/", "md")] {
+                let file = |chapter: &str| format!("exercises/{folder}{chapter}/{exercise}.{extension}");
+                copy(&file("ch01"), &file("ch02"));
+            }
+        }
+        copy(PAGE, "book/pages/chapter02-two.md");
+        for (old, new) in [
+            ("**task**", "task"),
+            ("**road**", "**way**"),
+            ("- `help` prints what this page says.\n", ""),
+            ("Not shown on this page:\n", "{{same chapter1 chapter2 Road}}\n"),
+        ] {
+            self.replace("book/pages/chapter02-two.md", old, new);
+        }
+        self.replace(
+            "book/pages/glossary.md",
+            "who goes\n",
+            "who goes\n\nway\n: a road\n",
+        );
+        self.replace(
+            "book/pages/SUMMARY.md",
+            "\n---",
+            "- [Two](chapter02-two.md)\n\n---",
+        );
+    }
 }

@@ -29,7 +29,12 @@ impl Fixture {
         }
         for name in names {
             let text = fs::read_to_string(here.join(&name)).expect("readable");
-            fixture.write(&format!("book/{name}"), &text);
+            // Pages that are not in this book.
+            let text = text
+                .split("[output.html.search.chapter]")
+                .next()
+                .expect("the first part");
+            fixture.write(&format!("book/{name}"), text);
         }
         fixture.write(
             "Cargo.toml",
