@@ -20,22 +20,29 @@ fn complaints(fixture: &Fixture) -> Vec<String> {
     told.lines().map(str::to_owned).collect()
 }
 
-/// Replaces `old` by `new` in a file, and expects this complaint, and no more than two others that
-/// follow from it: `told`, with `{}` for the line in which
-/// `at` stands.
-fn attack(file: &str, old: &str, new: &str, at: &str, told: &str) {
+/// In a file, something is replaced by something else; the line of the page with this text, and the complaint, in
+/// which `{}` stands for the page and that line.
+type Attack<'a> = (&'a str, &'a str, &'a str, &'a str, &'a str);
+
+/// Makes all of these attacks on one book, and expects their complaints, and no more than two others that follow
+/// from them.
+fn attack(attacks: &[Attack<'_>]) {
     let fixture = Fixture::with_chapter();
-    fixture.replace(file, old, new);
+    for (file, old, new, _, _) in attacks {
+        fixture.replace(file, old, new);
+    }
     let text = fixture.read(PAGE);
-    let line = text
-        .lines()
-        .position(|line| line.contains(at))
-        .map_or(0, |n| n + 1);
-    let expected = told.replace("{}", &format!("{PAGE}:{line}"));
     let complaints = complaints(&fixture);
-    let found = complaints.iter().any(|told| told.starts_with(&expected));
-    assert!(found, "{old:?} -> {new:?}\n{complaints:#?}\n{expected}");
-    assert!(complaints.len() <= 3, "{old:?} -> {new:?}: {complaints:#?}");
+    for (_, old, new, at, told) in attacks {
+        let line = text
+            .lines()
+            .position(|line| line.contains(at))
+            .map_or(0, |n| n + 1);
+        let expected = told.replace("{}", &format!("{PAGE}:{line}"));
+        let found = complaints.iter().any(|told| told.starts_with(&expected));
+        assert!(found, "{old:?} -> {new:?}\n{complaints:#?}\n{expected}");
+    }
+    assert!(complaints.len() <= attacks.len() + 2, "{complaints:#?}");
 }
 
 #[test]
@@ -88,28 +95,25 @@ fn a_renamed_function_is_missed_by_the_listing_that_shows_it() {
 #[test]
 fn what_a_run_no_longer_prints_is_missed() {
     let run = "one/transcripts/run.txt";
-    let fixture = Fixture::with_chapter();
-    fixture.replace(run, "turns: 7", "steps: 7");
-    let told = complaints(&fixture);
-    assert!(
-        told[0].ends_with(": one/transcripts/run.txt: no line begins with \"turns:\""),
-        "{told:#?}"
-    );
-    attack(
-        run,
-        "$ cargo",
-        "cargo",
-        "{{transcript",
-        "{}: one/transcripts/run.txt: a transcript begins with",
-    );
-    // Nobody would see that the file no longer says what the program prints.
-    attack(
-        "one/tests/invariants.rs",
-        "// Runs the transcripts.",
-        "",
-        "",
-        "one/transcripts/run.txt:1: no test of `chapter1` runs the transcripts again",
-    );
+    // The last is one that nobody would see: the file no longer says what the program prints.
+    attack(&[
+        (
+            run,
+            "turns: 7",
+            "steps: 7",
+            "It takes {{fact",
+            "{}: one/transcripts/run.txt: no line begins with \"turns:\"",
+        ),
+        (
+            "one/tests/invariants.rs",
+            "// Runs the transcripts.",
+            "",
+            "",
+            "one/transcripts/run.txt:1: no test of `chapter1` runs the transcripts again",
+        ),
+    ]);
+    let told = "{}: one/transcripts/run.txt: a transcript begins with `$ `";
+    attack(&[(run, "$ cargo", "cargo", "{{transcript", told)]);
 }
 
 #[test]
@@ -122,109 +126,114 @@ fn traces_are_recorded_again() {
 
 #[test]
 fn links_lead_somewhere() {
-    attack(
-        PAGE,
-        "(#step-1-to-go)",
-        "(#step-1)",
-        "(#step-1)",
-        "{}: the link `#step-1`: no `#step-1` in ",
-    );
-    attack(
-        "book/pages/front.md",
-        "chapter01-one.md#step-2-to-go-on",
-        "chapter01-won.md",
-        "",
-        "book/pages/front.md:3: the link `chapter01-won.html`: no file chapter01-won.html; did you mean",
-    );
-    attack(
-        "book/pages/SUMMARY.md",
-        "\n[Glossary](glossary.md)\n",
-        "\n[Glossary](glossary.md)\n[X](x.md)\n",
-        "",
-        "book/pages/SUMMARY.md:10: no page `x.md`",
-    );
+    let front = "book/pages/front.md";
+    attack(&[
+        (
+            PAGE,
+            "(#step-1-to-go)",
+            "(#step-1)",
+            "(#step-1)",
+            "{}: the link `#step-1`: no `#step-1` in ",
+        ),
+        (
+            front,
+            "chapter01-one.md#step-2-to-go-on",
+            "chapter01-won.md",
+            "",
+            "book/pages/front.md:3: the link `chapter01-won.html`: no file chapter01-won.html; did you mean",
+        ),
+    ]);
     let fixture = Fixture::with_chapter();
     fixture.write("book/pages/left.md", "# Left\n");
-    let told = complaints(&fixture);
+    fixture.replace(
+        "book/pages/SUMMARY.md",
+        "(glossary.md)\n",
+        "(glossary.md)\n[X](x.md)\n",
+    );
     assert_eq!(
-        told,
-        ["book/pages/left.md:1: book/pages/SUMMARY.md does not name this page"]
+        complaints(&fixture),
+        [
+            "book/pages/SUMMARY.md:10: no page `x.md`",
+            "book/pages/left.md:1: book/pages/SUMMARY.md does not name this page",
+        ]
     );
 }
 
 #[test]
 fn the_template_is_kept() {
-    let order = "{}: the section `From inside` stands where `A wrong turn` belongs";
-    attack(
-        PAGE,
-        "## A wrong turn\n\n{{item chapter1::wrong::back}}\n\n{{transcript chapter1 run}}\n\n## From",
-        "## From",
-        "## From",
-        order,
-    );
-}
-
-#[test]
-fn sections_hold_what_their_titles_say() {
-    for (old, new, at, told) in [
+    attack(&[
         (
+            PAGE,
+            "## A wrong turn\n\n{{item chapter1::wrong::back}}\n\n{{transcript chapter1 run}}\n\n## From",
+            "## From",
+            "## From",
+            "{}: the section `From inside` stands where `A wrong turn` belongs",
+        ),
+        (
+            PAGE,
             "*It goes.*",
             "It goes.",
             "It goes.",
             "{}: below its title, a chapter says its idea",
         ),
         (
+            PAGE,
             "10 minutes to do",
             "an hour",
             "About 5",
             "{}: before its first section, a chapter says how many",
         ),
         (
+            PAGE,
             "### Step 2: ",
             "### Step 4: ",
             "Step 4",
             "{}: `Step 4: to go on` stands where `Step 2: ...` belongs",
         ),
         (
-            "## Words\n\n{{words}}",
-            "## Words\n",
+            PAGE,
+            "{{words}}\n",
+            "",
             "## Words",
             "{}: `Words` is one `{{words}}`",
         ),
         (
+            PAGE,
             "[Roads](https://example.org/roads)",
             "Roads",
             "## Design note",
             "{}: `Design note: roads` has no part `Sources`",
         ),
+    ]);
+}
+
+#[test]
+fn invariants_name_tests_that_exist() {
+    attack(&[
         (
+            PAGE,
             "1. It goes. Test: `it_goes`.\n",
             "",
             "## Invariants",
             "{}: 2 numbered invariants",
         ),
         (
-            "It stays.\n   Tests: `it_stays`, `it_goes`.",
-            "It stays.",
-            "2. It stays",
-            "{}: an invariant names the test",
-        ),
-        (
+            PAGE,
             "Tests: `it_stays`",
             "Tests: `it_stay`",
             "`it_stay`",
             "{}: `chapter1` has no test `it_stay`; did you mean `it_stays`?",
         ),
-    ] {
-        attack(PAGE, old, new, at, told);
-    }
-    attack(
-        "one/tests/invariants.rs",
-        "fn it_ends",
-        "fn it_stops",
-        "`it_ends`",
-        "{}: `chapter1` has no test `it_ends`",
-    );
+        (
+            "one/tests/invariants.rs",
+            "fn it_ends",
+            "fn it_stops",
+            "`it_ends`",
+            "{}: `chapter1` has no test `it_ends`",
+        ),
+    ]);
+    let told = "{}: an invariant names the test";
+    attack(&[(PAGE, "   Test: `it_ends`.\n", "", "3. It ends", told)]);
 }
 
 #[test]
@@ -252,199 +261,197 @@ fn a_page_of_the_wrong_length_is_told() {
 fn exercises_are_what_the_page_says() {
     let hints = "exercises/hints/ch01/e1_way.md";
     let (first, second) = ("### Exercise 1", "### Exercise 2");
-    attack(
-        hints,
-        "3. It is this.\n",
-        "",
-        "{{hints",
-        "{}: exercises/hints/ch01/e1_way.md: an exercise has three hints, not 2",
-    );
-    attack(
-        PAGE,
-        "\n{{hints ch01/e1_way}}\n",
-        "",
-        first,
-        "{}: `Exercise 1, predict: the way` has 0 hints, not three",
-    );
-    attack(
-        PAGE,
-        "<summary>Hint 3</summary>",
-        "<summary>Tip</summary>",
-        second,
-        "{}: `Exercise 2, rebuild: the road` has 2 hints",
-    );
-    attack(
-        PAGE,
-        "\nLook here.\n",
-        "\nLook there.\n",
-        second,
-        "{}: hint 2 is not that of hints/ch01/e2_road.md, word for word",
-    );
-    attack(
-        PAGE,
-        "ch01 e2`",
-        "ch02 e2`",
-        "ch02 e2`",
-        "{}: the command is `cargo test -p exercises --test ch01 e2`",
-    );
-    attack(
-        PAGE,
-        "**Goal.** Build it.\n",
-        "Build it.\n",
-        second,
-        "{}: `Exercise 2, rebuild: the road` has no **Goal.**",
-    );
-    attack(
-        PAGE,
-        ", rebuild: ",
-        ", extend: ",
-        "## Exercises",
-        "{}: no exercise to rebuild",
-    );
-    attack(
-        PAGE,
-        ", open: ",
-        ", hard: ",
-        "### Exercise 3",
-        "{}: `Exercise 3, hard: elsewhere`: expected",
-    );
-    // A stub that is solved, a solution that is none.
-    let stub = "exercises/ch01/e2_road.rs";
-    attack(
-        stub,
-        "todo!()",
-        "7",
-        "e2_road.rs",
-        "{}: exercises/ch01/e2_road.rs: the stub has no `todo!`",
-    );
-    let solution = "exercises/solutions/ch01/e2_road.rs";
-    attack(
-        solution,
-        "7",
-        "todo!()",
-        "e2_road.rs",
-        "{}: exercises/solutions/ch01/e2_road.rs: the solution has a `todo!`",
-    );
+    attack(&[
+        (
+            hints,
+            "3. It is this.\n",
+            "",
+            "{{hints",
+            "{}: exercises/hints/ch01/e1_way.md: an exercise has three hints, not 2",
+        ),
+        (
+            PAGE,
+            "\nLook here.\n",
+            "\nLook there.\n",
+            second,
+            "{}: hint 2 is not that of hints/ch01/e2_road.md, word for word",
+        ),
+        (
+            PAGE,
+            "ch01 e2`",
+            "ch02 e2`",
+            "ch02 e2`",
+            "{}: the command is `cargo test -p exercises --test ch01 e2`",
+        ),
+        (
+            PAGE,
+            ", rebuild: ",
+            ", extend: ",
+            "## Exercises",
+            "{}: no exercise to rebuild",
+        ),
+        (
+            PAGE,
+            ", open: ",
+            ", hard: ",
+            "### Exercise 3",
+            "{}: `Exercise 3, hard: elsewhere`: expected",
+        ),
+        // A stub that is solved, a solution that is none.
+        (
+            "exercises/ch01/e2_road.rs",
+            "todo!()",
+            "7",
+            "e2_road.rs",
+            "{}: exercises/ch01/e2_road.rs: the stub has no `todo!`",
+        ),
+        (
+            "exercises/solutions/ch01/e2_road.rs",
+            "7",
+            "todo!()",
+            "e2_road.rs",
+            "{}: exercises/solutions/ch01/e2_road.rs: the solution has a `todo!`",
+        ),
+    ]);
+    attack(&[
+        (
+            PAGE,
+            "\n{{hints ch01/e1_way}}\n",
+            "",
+            first,
+            "{}: `Exercise 1, predict: the way` has 0 hints, not three",
+        ),
+        (
+            PAGE,
+            "<summary>Hint 3</summary>",
+            "<summary>Tip</summary>",
+            second,
+            "{}: `Exercise 2, rebuild: the road` has 2 hints",
+        ),
+    ]);
+    let told = "{}: `Exercise 2, rebuild: the road` has no **Goal.**";
+    attack(&[(PAGE, "**Goal.** Build it.\n", "Build it.\n", second, told)]);
     let fixture = Fixture::with_chapter();
     fixture.write("exercises/ch01/e3_new.rs", "pub fn new() { todo!() }\n");
     let told = complaints(&fixture);
-    assert!(
-        told[0].ends_with(": no exercise of this page has the file exercises/ch01/e3_new.rs"),
-        "{told:?}"
-    );
+    let expected = ": no exercise of this page has the file exercises/ch01/e3_new.rs";
+    assert!(told[0].ends_with(expected), "{told:?}");
 }
 
 #[test]
 fn pictures_headings_and_code_can_be_read_aloud() {
-    for (old, new, at, told) in [
+    attack(&[
         (
+            PAGE,
             "![A task on its road]",
             "![]",
             "![]",
             "{}: an image without a text that says what it shows",
         ),
         (
-            "Go where you like.",
-            "```\nx\n```",
+            PAGE,
+            "Go where",
+            "```\nx\n```\n\nGo where",
             "```",
             "{}: a code block without a language",
         ),
         (
-            "Go where you like.",
-            "Just go.",
+            PAGE,
+            "Go where",
+            "Just go where",
             "Just go",
             "{}: the word `Just` explains nothing",
         ),
         (
-            "Go where you like.",
-            "<img src=\"road.svg\" alt=\"\">",
+            PAGE,
+            "## Words",
+            "<img src=\"road.svg\" alt=\"\">\n\n## Words",
             "<img",
             "{}: an `<img>` without a text in `alt`",
         ),
-    ] {
-        attack(PAGE, old, new, at, told);
-    }
-    attack(
-        "book/pages/front.md",
-        "# Front",
-        "# Front\n\n### Deep",
-        "",
-        "book/pages/front.md:3: a heading of level 3 below",
-    );
+        (
+            "book/pages/front.md",
+            "# Front",
+            "# Front\n\n### Deep",
+            "",
+            "book/pages/front.md:3: a heading of level 3 below",
+        ),
+    ]);
 }
 
 #[test]
 fn terms_are_bold_once_and_in_the_glossary() {
     let glossary = "book/pages/glossary.md";
-    attack(
-        glossary,
-        "road\n: what a task is on\n\n",
-        "",
-        "**road**",
-        "{}: the bold term `road` is not in book/pages/glossary.md",
-    );
-    attack(
-        PAGE,
-        "on a **road**",
-        "on a road",
-        "",
-        "book/pages/glossary.md:5: no page defines `road`, in bold",
-    );
-    attack(
-        PAGE,
-        "Go where you like.",
-        "Go, **task**.",
-        "Go, **task**",
-        "{}: `task` is bold a second time; it is defined in ",
-    );
-    attack(
-        glossary,
-        "task\n: who goes",
-        "a task\n: who goes\n\ntask\n: who goes",
-        "",
-        "book/pages/glossary.md:",
-    );
+    attack(&[
+        (
+            glossary,
+            "road\n: what a task is on\n\n",
+            "",
+            "**road**",
+            "{}: the bold term `road` is not in book/pages/glossary.md",
+        ),
+        (
+            PAGE,
+            "Go where you like.",
+            "Go, **task**.",
+            "Go, **task**",
+            "{}: `task` is bold a second time; it is defined in ",
+        ),
+        (
+            glossary,
+            "task\n: who goes\n",
+            "task\n: who goes\n\na way\n: a road\n",
+            "",
+            "book/pages/glossary.md:8: `a way` belongs before `task`",
+        ),
+    ]);
+    let told = "book/pages/glossary.md:5: no page defines `road`, in bold";
+    attack(&[(PAGE, "on a **road**", "on a road", "", told)]);
 }
 
 #[test]
 fn every_item_of_a_stage_is_shown_or_named() {
     let changed = "## What changed";
     let lib = "one/src/lib.rs";
-    attack(
-        PAGE,
-        "- `help` prints what this page says.\n",
-        "",
-        changed,
-        "{}: `help` (one/src/lib.rs:13) is not shown",
-    );
-    attack(
-        lib,
-        "pub fn help() {}",
-        "pub fn help() {}\n\nfn more() {}",
-        changed,
-        "{}: `more` (one/src/lib.rs:16) is not shown",
-    );
-    attack(
-        PAGE,
-        "`help` prints what this page says.",
-        "`help` prints.",
-        "`help` prints.",
-        "{}: what is not shown has a reason",
-    );
-    attack(
-        PAGE,
-        "- `help` prints",
-        "- `help`, `help2` prints",
-        "`help2`",
-        "{}: `help2` is named under `Not shown`, but `chapter1` has no",
-    );
-    attack(
-        PAGE,
-        "- `help` prints",
-        "- `help`, `go` prints",
-        "`help`, `go`",
-        "{}: `go` is named under `Not shown`, but the page shows it",
-    );
+    attack(&[
+        (
+            PAGE,
+            "- `help` prints what this page says.\n",
+            "",
+            changed,
+            "{}: `help` (one/src/lib.rs:13) is not shown",
+        ),
+        (
+            lib,
+            "pub fn help() {}",
+            "pub fn help() {}\n\nfn more() {}",
+            changed,
+            "{}: `more` (one/src/lib.rs:16) is not shown",
+        ),
+    ]);
+    attack(&[
+        (
+            PAGE,
+            "- `help` prints what this page says.",
+            "- `help`, `help2`: for later.\n- `help`, `go` print what this page says.",
+            "`help2`",
+            "{}: `help2` is named under `Not shown`, but `chapter1` has no such item",
+        ),
+        (
+            PAGE,
+            "`help2`: for later",
+            "`help2`: later",
+            "`help2`",
+            "{}: what is not shown has a reason",
+        ),
+        (
+            PAGE,
+            "`go` print what",
+            "`go` print all that",
+            "`go` print",
+            "{}: `go` is named under `Not shown`, but the page shows it",
+        ),
+    ]);
 }
 
 #[test]
