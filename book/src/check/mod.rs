@@ -5,13 +5,13 @@
 //! those of the book's design: a reader who knows one chapter finds their way in all of them, and nothing that a page
 //! says may be false without a check that says so.
 //!
-//! - every page ([`pages`]): one title, no heading level left out, pictures that say what they show, code blocks with a
+//! - every page (`pages`): one title, no heading level left out, pictures that say what they show, code blocks with a
 //!   language, no word that belittles;
-//! - a chapter ([`template`]): its sections and their order, its length;
-//! - its invariants ([`invariants`]): each names tests that exist;
-//! - its exercises ([`exercises`]): each names its file and its command and shows its three hints;
-//! - its stage ([`coverage`]): every item that the stage adds is shown, or named under "not shown" with a reason;
-//! - what is stored ([`stored`]): every transcript and every compiler error is run again by a test;
+//! - a chapter (`template`): its sections and their order, its length;
+//! - its invariants (`invariants`): each names tests that exist;
+//! - its exercises (`exercises`): each names its file and its command and shows its three hints;
+//! - its stage (`coverage`): every item that the stage adds is shown, or named under "not shown" with a reason;
+//! - what is stored (`stored`): every transcript and every compiler error is run again by a test;
 //! - terms ([`crate::glossary`]), directives ([`crate::listings`]), links ([`crate::links`]).
 //!
 //! What needs code to run is not here but in the tests of the chapters and in the gate of the exercises: this check
