@@ -44,22 +44,6 @@ fn a_book_is_built_with_its_listings() {
     );
     assert!(page.contains("As <code>{{item a::b}}</code> does."), "{page}");
     assert!(!page.contains("Adds."), "{page}");
-    // A file of our theme with the name of one of mdBook's would replace it.
-    let scripts = fs::read_dir(fixture.0.path().join("target/book")).expect("readable");
-    let scripts = scripts.map(|entry| {
-        entry
-            .expect("readable")
-            .file_name()
-            .to_string_lossy()
-            .into_owned()
-    });
-    let script = scripts.filter(|name| name.starts_with("book-") && name.ends_with(".js"));
-    let script = script.last().expect("mdBook's script");
-    assert!(
-        fixture
-            .read(&format!("target/book/{script}"))
-            .contains("clip-button")
-    );
     // Nothing is left over beside it.
     let entries = fs::read_dir(fixture.0.path().join("target"))
         .expect("readable")
