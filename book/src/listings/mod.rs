@@ -56,6 +56,9 @@ pub const NAME: &str = "listings";
 /// smaller items.
 pub const LONGEST: usize = 25;
 
+/// The most characters in a line of a listing: what fits on a page beside the sidebar.
+pub const WIDEST: usize = 87;
+
 /// The preprocessor.
 #[derive(Debug, Default)]
 pub struct Listings {
@@ -245,6 +248,14 @@ fn show_items(items: &Items, page: &Path, sources: &Sources<'_>) -> Result<Strin
     let lines = listing.new.len();
     if lines > LONGEST {
         bail!("a listing of {lines} lines; {LONGEST} is the most: show smaller items");
+    }
+    let wide = listing.text.lines().find(|line| line.chars().count() > WIDEST);
+    if let Some(line) = wide {
+        let width = line.chars().count();
+        bail!(
+            "a line of {width} characters; {WIDEST} is the most: `{}`",
+            line.trim()
+        );
     }
     let caption = figures::items_caption(&cuts, items.in_part(), sources.workspace);
     Ok(match is_marked {

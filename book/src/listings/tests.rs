@@ -11,7 +11,9 @@ fn demo() -> (tempfile::TempDir, Workspace) {
         "/// Adds.\npub fn add(a: u32, b: u32) -> u32 {{\n    a + b\n}}\n\n\
          /// A point.\npub struct Point;\nimpl Clone for Point {{\n    \
          fn clone(&self) -> Point {{\n        Point\n    }}\n}}\n\
-         pub const TEXT: &str = \"\n# title\n```\n\";\nfn long() {{\n{long}}}\n"
+         pub const TEXT: &str = \"\n# title\n```\n\";\nfn long() {{\n{long}}}\n\
+         fn wide() {{ let _too_wide = {}; }}\n",
+        "1 + ".repeat(14) + "1"
     );
     for (name, text) in [
         (
@@ -140,6 +142,11 @@ fn every_problem_is_told_with_its_line() {
         (
             "{{item demo::long}}",
             "a listing of 27 lines; 25 is the most: show smaller items",
+        ),
+        (
+            "{{item demo::wide}}",
+            "a line of 88 characters; 87 is the most: `fn wide() { let _too_wide = 1 + 1 + 1 + 1 + 1 + 1 + 1 + 1 + \
+             1 + 1 + 1 + 1 + 1 + 1 + 1; }`",
         ),
         (
             "{{item demo::add x}}",
