@@ -24,7 +24,7 @@ use crate::cell::{MainCell, Runnable};
 use crate::contain::contain;
 use crate::context::{self, Context, Running};
 use crate::error::{Error, Result, TaskError};
-use crate::key::{self, Key};
+use crate::key::Key;
 use crate::outcome::{Outcome, Value};
 use crate::task::{Task, spawn_in};
 use crate::waker;
@@ -367,11 +367,10 @@ impl Kernel {
             if observed {
                 tables.note_queue();
             }
-            let Some((index, slot)) = tables.next_ready() else {
+            let Some((key, slot)) = tables.next_ready() else {
                 break;
             };
             let (cell, mut hot) = (slot.cell.clone(), slot.hot != 0);
-            let key = Key::new(context.id, key::serial(slot.id()), index);
             if hot {
                 // Debts of earlier runs have lapsed (D4).
                 tables.debts.clear();

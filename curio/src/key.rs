@@ -15,13 +15,11 @@ pub(crate) const NONE: u32 = u32::MAX;
 #[cfg(target_pointer_width = "64")]
 mod bits {
     pub(super) const INDEX: u32 = 24;
-    pub(super) const SERIAL: u32 = 24;
     pub(super) const KERNEL: u32 = 16;
 }
 #[cfg(not(target_pointer_width = "64"))]
 mod bits {
     pub(super) const INDEX: u32 = 20;
-    pub(super) const SERIAL: u32 = 8;
     pub(super) const KERNEL: u32 = 4;
 }
 
@@ -29,26 +27,27 @@ mod bits {
 pub(crate) const MAX_KERNELS: usize = (1 << bits::KERNEL) - 1;
 /// How many entries a table can have.
 pub(crate) const MAX_INDEX: usize = (1 << bits::INDEX) - 1;
-const SERIAL_MASK: u32 = (1 << bits::SERIAL) - 1;
-
-/// The part of a running count that fits into a key.
-pub(crate) fn serial(count: u64) -> u32 {
-    count as u32 & SERIAL_MASK
-}
+/// Below the serial, which is on top: so much of a count as has no room there is just shifted out.
+const BELOW_SERIAL: u32 = bits::INDEX + bits::KERNEL;
 
 /// Kernel, serial and place in one number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Key(NonZeroUsize);
 
 impl Key {
-    #[inline]
-    pub(crate) fn new(kernel: u16, serial: u32, index: u32) -> Key {
-        debug_assert!(kernel > 0 && index as usize <= MAX_INDEX);
-        let number = (kernel as usize) << (bits::INDEX + bits::SERIAL)
-            | ((serial & SERIAL_MASK) as usize) << bits::INDEX
-            | index as usize;
+    /// The key that all keys of a kernel are made from.
+    pub(crate) fn of_kernel(kernel: u16) -> Key {
+        debug_assert!(kernel > 0);
         // K1 holds as `kernel` is not zero; `MIN` is only there to spare the panic.
-        Key(NonZeroUsize::new(number).unwrap_or(NonZeroUsize::MIN))
+        Key(NonZeroUsize::new((kernel as usize) << bits::INDEX).unwrap_or(NonZeroUsize::MIN))
+    }
+
+    /// The key of a holder of a place in a table of this kernel: `self` is the kernel's, and `count` tells the holder from
+    /// others, as long as not too many come between.
+    #[inline]
+    pub(crate) fn of(self, count: u64, index: u32) -> Key {
+        debug_assert!(index as usize <= MAX_INDEX);
+        Key(self.0 | (count as usize) << BELOW_SERIAL | index as usize)
     }
 
     #[inline]
@@ -63,12 +62,12 @@ impl Key {
 
     #[inline]
     pub(crate) fn kernel(self) -> u16 {
-        (self.0.get() >> (bits::INDEX + bits::SERIAL)) as u16
+        (self.0.get() >> bits::INDEX) as u16 & MAX_KERNELS as u16
     }
 
     #[inline]
     pub(crate) fn serial(self) -> u32 {
-        (self.0.get() >> bits::INDEX) as u32 & SERIAL_MASK
+        (self.0.get() >> BELOW_SERIAL) as u32
     }
 
     #[inline]
@@ -88,10 +87,11 @@ mod tests {
             (7, 3, 9),
             (MAX_KERNELS as u16, u64::MAX, MAX_INDEX as u32),
         ] {
-            let key = Key::new(kernel, serial(count), index);
+            let key = Key::of_kernel(kernel).of(count, index);
+            let serial = ((count as usize) << BELOW_SERIAL >> BELOW_SERIAL) as u32;
             assert_eq!(
                 (key.kernel(), key.serial(), key.index()),
-                (kernel, serial(count), index)
+                (kernel, serial, index)
             );
             assert_eq!(Key::from_number(key.number()), Some(key));
         }

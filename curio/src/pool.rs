@@ -24,13 +24,13 @@ pub(crate) struct Pool<T> {
     free: u32,
     /// How many places are taken.
     len: usize,
-    kernel: u16,
-    /// How many there ever were, for the serials.
-    count: u32,
+    kernel: Key,
+    /// How many holders there ever were, for the serials.
+    count: u64,
 }
 
 impl<T: Default> Pool<T> {
-    pub(crate) fn new(kernel: u16) -> Pool<T> {
+    pub(crate) fn new(kernel: Key) -> Pool<T> {
         Pool {
             places: Vec::new(),
             free: END,
@@ -51,9 +51,9 @@ impl<T: Default> Pool<T> {
             self.grow();
         }
         let index = self.free;
-        self.count = self.count.wrapping_add(1);
+        self.count += 1;
         self.len += 1;
-        let key = Key::new(self.kernel, self.count, index);
+        let key = self.kernel.of(self.count, index);
         let place = &mut self.places[index as usize];
         self.free = place.tag as u32;
         place.tag = key.number();
@@ -129,7 +129,7 @@ mod tests {
 
     #[test]
     fn a_key_finds_its_place_until_that_is_given_back() {
-        let mut pool = Pool::<&str>::new(1);
+        let mut pool = Pool::<&str>::new(Key::of_kernel(1));
         let (first, second) = (pool.claim(), pool.claim());
         pool.release(first.index());
         assert_eq!(pool.key(first.index()), None);
@@ -142,7 +142,7 @@ mod tests {
 
     #[test]
     fn only_what_is_taken_is_listed() {
-        let mut pool = Pool::new(1);
+        let mut pool = Pool::new(Key::of_kernel(1));
         let keys: Vec<Key> = ["a", "b", "c", "d"]
             .map(|name| {
                 let key = pool.claim();

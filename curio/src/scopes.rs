@@ -89,7 +89,7 @@ impl Default for Scope {
 pub(crate) struct Scopes(Pool<Scope>);
 
 impl Scopes {
-    pub(crate) fn new(kernel: u16) -> Scopes {
+    pub(crate) fn new(kernel: Key) -> Scopes {
         Scopes(Pool::new(kernel))
     }
 

@@ -36,7 +36,7 @@ const FIRST_ID: u64 = 3;
 /// A task's entry in the table.
 pub(crate) struct Slot {
     pub(crate) cell: Rc<dyn Runnable>,
-    /// The id, and the flags below it.
+    /// The id, and the flags above it.
     id_and_flags: u64,
     pub(crate) spawned: &'static Location<'static>,
     /// The operations that wait directly below the task.
@@ -50,16 +50,16 @@ pub(crate) struct Slot {
 }
 
 /// The task is in the ready queue (I1).
-const QUEUED: u64 = 1;
+const QUEUED: u64 = 1 << 63;
 /// Nobody waits for it.
-const DAEMON: u64 = 2;
+const DAEMON: u64 = 1 << 62;
 /// `names` has a name for it.
-const NAMED: u64 = 4;
+const NAMED: u64 = 1 << 61;
 /// Somebody who is not of this library has cloned the task's waker: it may be woken from anywhere.
-const ESCAPED: u64 = 8;
+const ESCAPED: u64 = 1 << 60;
 /// `watchers` has somebody who is told of its end.
-const WATCHED: u64 = 16;
-const FLAG_BITS: u32 = 5;
+const WATCHED: u64 = 1 << 59;
+const ID: u64 = WATCHED - 1;
 
 /// Is told when a task has ended, outside of every borrow, and sees to its failure.
 pub(crate) trait Watcher {
@@ -73,7 +73,14 @@ impl Slot {
     }
 
     pub(crate) fn id(&self) -> u64 {
-        self.id_and_flags >> FLAG_BITS
+        self.id_and_flags & ID
+    }
+
+    /// The task's waker, as a number: `kernel` is the kernel's key.
+    #[inline]
+    pub(crate) fn key(&self, kernel: Key, task: u32) -> Key {
+        // The flags are shifted out, as is so much of the id as there is no room for.
+        kernel.of(self.id_and_flags, task)
     }
 
     pub(crate) fn is_queued(&self) -> bool {
@@ -112,7 +119,7 @@ impl Afterwards {
 }
 
 pub(crate) struct Tables {
-    pub(crate) kernel: u16,
+    pub(crate) kernel: Key,
     pub(crate) tasks: Slab<Slot>,
     pub(crate) ready: VecDeque<u32>,
     /// How many entries of `ready` are to be skipped (I1).
@@ -143,6 +150,7 @@ pub(crate) struct Tables {
 
 impl Tables {
     pub(crate) fn new(kernel: u16, seed: Option<u64>) -> Tables {
+        let kernel = Key::of_kernel(kernel);
         Tables {
             kernel,
             tasks: Slab::new(),
@@ -185,7 +193,7 @@ impl Tables {
         self.workers += usize::from(!daemon);
         let index = self.tasks.insert(Slot {
             cell,
-            id_and_flags: id << FLAG_BITS
+            id_and_flags: id
                 | QUEUED
                 | if daemon { DAEMON } else { 0 }
                 | if named { NAMED } else { 0 },
@@ -197,7 +205,7 @@ impl Tables {
         }) as u32;
         self.ready.push_back(index);
         self.note(|log, tables| log.created(tables, index));
-        (Key::new(self.kernel, key::serial(id), index), id)
+        (self.kernel.of(id, index), id)
     }
 
     /// From now on `watcher` is told of the task's end.
@@ -227,13 +235,14 @@ impl Tables {
 
     /// The place of the task, if it has not ended.
     pub(crate) fn find_task(&self, task: Key) -> Option<u32> {
-        let slot = self.tasks.get(task.index() as usize)?;
-        (key::serial(slot.id()) == task.serial()).then_some(task.index())
+        let index = task.index();
+        let slot = self.tasks.get(index as usize)?;
+        (slot.key(self.kernel, index) == task).then_some(index)
     }
 
     /// The task's waker, as a number.
     pub(crate) fn task_key(&self, task: u32) -> Key {
-        Key::new(self.kernel, key::serial(self.tasks[task as usize].id()), task)
+        self.tasks[task as usize].key(self.kernel, task)
     }
 
     pub(crate) fn name(&self, slot: &Slot) -> Name {
@@ -415,7 +424,7 @@ impl Tables {
 
     /// Takes the task that runs next off the ready queue.
     #[inline]
-    pub(crate) fn next_ready(&mut self) -> Option<(u32, &mut Slot)> {
+    pub(crate) fn next_ready(&mut self) -> Option<(Key, &mut Slot)> {
         if let Some(random) = &mut self.shuffle
             && self.ready.len() > 1
         {
@@ -427,7 +436,7 @@ impl Tables {
             if self.tasks.get(task as usize).is_some_and(Slot::is_queued) {
                 let slot = &mut self.tasks[task as usize];
                 slot.id_and_flags &= !QUEUED;
-                return Some((task, slot));
+                return Some((slot.key(self.kernel, task), slot));
             }
             self.stale -= 1;
         }

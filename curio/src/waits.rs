@@ -128,7 +128,7 @@ pub(crate) struct Waits {
 }
 
 impl Waits {
-    pub(crate) fn new(kernel: u16) -> Waits {
+    pub(crate) fn new(kernel: Key) -> Waits {
         Waits {
             nodes: Pool::new(kernel),
             lists: Pool::new(kernel),
@@ -312,7 +312,7 @@ mod tests {
 
     #[test]
     fn a_primitives_list_is_first_in_first_out() {
-        let mut waits = Waits::new(1);
+        let mut waits = Waits::new(Key::of_kernel(1));
         let nodes = nodes(&mut waits, &mut NONE.clone(), 5);
         let list = waits.add_list().index();
         let enlist = |waits: &mut Waits, index: u32| {
@@ -329,7 +329,7 @@ mod tests {
 
     #[test]
     fn an_owners_list_loses_exactly_the_unlinked() {
-        let mut waits = Waits::new(1);
+        let mut waits = Waits::new(Key::of_kernel(1));
         let mut owner = NONE;
         let nodes = nodes(&mut waits, &mut owner, 4);
         for n in [1, 3, 0] {
