@@ -195,15 +195,10 @@ impl Waits {
     }
 
     /// Makes an empty list.
-    pub(crate) fn add_list(&mut self) -> Key {
-        let key = self.lists.claim();
-        *self.lists.get_mut(key.index()) = List::default();
-        key
-    }
-
-    /// The place of the list, if it is still the one that the key names.
-    pub(crate) fn find_list(&self, key: Key) -> Option<u32> {
-        self.lists.find(key)
+    pub(crate) fn add_list(&mut self) -> u32 {
+        let list = self.lists.claim().index();
+        *self.lists.get_mut(list) = List::default();
+        list
     }
 
     /// The number by which activations know a list.
@@ -314,7 +309,7 @@ mod tests {
     fn a_primitives_list_is_first_in_first_out() {
         let mut waits = Waits::new(Key::of_kernel(1));
         let nodes = nodes(&mut waits, &mut NONE.clone(), 5);
-        let list = waits.add_list().index();
+        let list = waits.add_list();
         let enlist = |waits: &mut Waits, index: u32| {
             let armed = waits.enlist(list, index);
             waits.get_mut(index).armed = armed;

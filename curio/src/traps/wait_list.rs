@@ -2,12 +2,13 @@
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
+use std::ptr;
 use std::rc::Weak;
 
 use super::Waiting;
 use crate::context::{self, Context};
 use crate::error::{Error, Result};
-use crate::key::Key;
+use crate::key::NONE;
 use crate::tables::Tables;
 use crate::waits::Armed;
 
@@ -17,10 +18,11 @@ use crate::waits::Armed;
 /// that kernel does not run. None of its methods waits or switches.
 ///
 /// See the [module's documentation](self) for an example.
-#[derive(Default)]
 pub struct WaitList {
-    /// None until somebody waits.
-    list: Cell<Option<Key>>,
+    /// The place of the list in the tables of its kernel.
+    list: Cell<u32>,
+    /// That kernel; null until somebody waits. It is only compared: while `context` is kept, nobody else gets the address.
+    home: Cell<*const Context>,
     context: RefCell<Weak<Context>>,
 }
 
@@ -32,7 +34,8 @@ impl WaitList {
     /// ```
     pub const fn new() -> WaitList {
         WaitList {
-            list: Cell::new(None),
+            list: Cell::new(NONE),
+            home: Cell::new(ptr::null()),
             context: RefCell::new(Weak::new()),
         }
     }
@@ -40,42 +43,42 @@ impl WaitList {
     /// The place of the list in this kernel, for somebody who is going to wait.
     #[inline]
     pub(super) fn join(&self, context: &Context, tables: &mut Tables) -> Result<u32> {
-        match self.list.get().and_then(|key| tables.waits.find_list(key)) {
-            Some(list) => Ok(list),
-            None => self.settle(context, tables),
+        if self.is_of(context) {
+            Ok(self.list.get())
+        } else {
+            self.settle(context, tables)
         }
     }
 
     #[cold]
     fn settle(&self, context: &Context, tables: &mut Tables) -> Result<u32> {
         let mut home = self.context.borrow_mut();
-        if self.list.get().is_some() && home.upgrade().is_some() {
+        if home.strong_count() > 0 {
             return Err(Error::NoKernel);
         }
         *home = context.weak();
-        let key = tables.waits.add_list();
-        self.list.set(Some(key));
-        Ok(key.index())
+        self.home.set(context);
+        let list = tables.waits.add_list();
+        self.list.set(list);
+        Ok(list)
     }
 
     #[inline]
     fn with_list<R>(&self, none: R, f: impl FnOnce(&mut Tables, u32) -> R) -> R {
-        let Some(key) = self.list.get() else { return none };
-        let look = |tables: &mut Tables| tables.waits.find_list(key).map(|list| f(tables, list));
-        let seen = context::with(|running| match running {
-            // Nearly always: the list belongs here. (The kernel's number would not do: it may be another's by now.)
+        let look = |tables: &mut Tables| f(tables, self.list.get());
+        context::with(|running| match running {
+            // Nearly always: the list belongs here.
             Some(context) if self.is_of(context) => context.with_tables(look),
             _ => {
                 let home = self.context.borrow().upgrade();
-                home.and_then(|context| context.with_tables(look))
+                home.map_or(none, |context| context.with_tables(look))
             }
-        });
-        seen.unwrap_or(none)
+        })
     }
 
     #[inline]
     fn is_of(&self, context: &Context) -> bool {
-        std::ptr::eq(self.context.borrow().as_ptr(), context)
+        ptr::eq(self.home.get(), context)
     }
 
     /// Whether nobody waits here.
@@ -98,7 +101,7 @@ impl WaitList {
 
     /// Whether somebody has waited here, in a kernel that is gone.
     pub(crate) fn is_orphaned(&self) -> bool {
-        self.list.get().is_some() && self.context.borrow().strong_count() == 0
+        !self.home.get().is_null() && self.context.borrow().strong_count() == 0
     }
 
     /// Ends the wait of an operation that is dropped; unlike dropping it, also while the kernel does not run. True if it
@@ -126,6 +129,12 @@ impl WaitList {
     /// ```
     pub fn notify_all(&self) {
         self.with_list((), Tables::notify_all);
+    }
+}
+
+impl Default for WaitList {
+    fn default() -> WaitList {
+        WaitList::new()
     }
 }
 
