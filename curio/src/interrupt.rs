@@ -19,15 +19,12 @@
 //!     future did not poll, counts as none.) Not while a shield is open below; not while the task was
 //!     woken in that very poll, because then its future has only yielded (64 times at most).
 
-use std::task::Waker;
-
-use crate::activation::Left;
 use crate::error::{Error, Progress};
 use crate::key::{Key, NONE};
 use crate::scopes::{Kind, Scope};
 use crate::tables::Tables;
 use crate::timers::Target;
-use crate::waits::{Armed, Wait};
+use crate::waits::Armed;
 
 /// How often a boundary lets a future go on that only yields.
 const MAX_ROUNDS: u8 = 64;
@@ -357,22 +354,12 @@ impl Tables {
         }
     }
 
-    /// Ends the wait of an operation that has completed (D4). What comes back is to be dropped outside.
-    #[inline(always)]
-    pub(crate) fn complete_wait(&mut self, index: u32) -> Option<Box<Waker>> {
-        let &Wait {
-            task, scope, started, ..
-        } = self.waits.get(index);
-        if self.tasks.get(task as usize).is_some_and(|slot| slot.hot != 0) {
-            self.owe(task, scope, started);
-        }
-        self.note(|log, _| log.leaves(index, Left::Completed));
-        self.end_wait(index)
-    }
-
     /// Notes what an operation or a shield owes that began at `since` and is over now (D4).
     #[cold]
     pub(crate) fn owe(&mut self, task: u32, scope: u32, since: u64) {
+        if self.tasks.get(task as usize).is_none_or(|slot| slot.hot == 0) {
+            return;
+        }
         let mut owed = None;
         let mut at = match scope {
             NONE => self.slot(task).root,

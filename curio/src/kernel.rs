@@ -501,7 +501,7 @@ impl fmt::Debug for Kernel {
             .field("waits", &tables.waits.len())
             .field("scopes", &tables.scopes.len())
             .field("timers", &tables.timers.len())
-            .field("sockets", &tables.sources.len())
+            .field("sockets", &tables.open_sources)
             .finish()
     }
 }

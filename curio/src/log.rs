@@ -87,8 +87,8 @@ pub(crate) struct Log {
     /// L2.
     timeouts: HashMap<u32, u64>,
     last_wait: u64,
-    /// The wait that ends next, and why. Without a word it is dropped.
-    leaving: Option<(u32, Left)>,
+    /// The wait that ends next, if it was interrupted.
+    interrupted: Option<u32>,
 }
 
 impl Log {
@@ -104,7 +104,7 @@ impl Log {
             waits: HashMap::new(),
             timeouts: HashMap::new(),
             last_wait: 0,
-            leaving: None,
+            interrupted: None,
         }
     }
 
@@ -256,23 +256,27 @@ impl Log {
         }
     }
 
-    /// Says how the wait ends that will end now.
-    pub(crate) fn leaves(&mut self, index: u32, how: Left) {
-        self.leaving = Some((index, how));
-        if how == Left::Interrupted
-            && let Some((_, Record::Deliver(delivery))) = self.records.last_mut()
-        {
+    /// The wait that ends now was interrupted.
+    pub(crate) fn interrupted(&mut self, index: u32) {
+        self.interrupted = Some(index);
+        if let Some((_, Record::Deliver(delivery))) = self.records.last_mut() {
             delivery.wait = self.waits.get(&index).cloned();
         }
     }
 
-    pub(crate) fn left(&mut self, tables: &Tables, index: u32) {
-        let how = self.leaving.take_if(|(leaving, _)| *leaving == index);
+    /// A wait has ended; its node was given back just now.
+    pub(crate) fn left(&mut self, tables: &Tables, index: u32, completed: bool) {
+        let interrupted = self.interrupted.take_if(|wait| *wait == index).is_some();
+        let how = match (completed, interrupted) {
+            (true, _) => Left::Completed,
+            (false, true) => Left::Interrupted,
+            (false, false) => Left::Dropped,
+        };
         if let Some(wait) = self.waits.remove(&index) {
             if let Armed::Timer(_) = tables.waits.get(index).armed {
                 self.wait_timer(wait.clone(), TimerEvent::Removed);
             }
-            self.push(Record::Left(wait, how.map_or(Left::Dropped, |(_, how)| how)));
+            self.push(Record::Left(wait, how));
         }
     }
 

@@ -22,8 +22,6 @@ pub(crate) struct Pool<T> {
     places: Vec<Place<T>>,
     /// The first free place.
     free: u32,
-    /// How many places are taken.
-    len: usize,
     kernel: Key,
     /// How many holders there ever were, for the serials.
     count: u64,
@@ -34,7 +32,6 @@ impl<T: Default> Pool<T> {
         Pool {
             places: Vec::new(),
             free: END,
-            len: 0,
             kernel,
             count: 0,
         }
@@ -52,7 +49,6 @@ impl<T: Default> Pool<T> {
         }
         let index = self.free;
         self.count += 1;
-        self.len += 1;
         let key = self.kernel.of(self.count, index);
         let place = &mut self.places[index as usize];
         self.free = place.tag as u32;
@@ -76,15 +72,16 @@ impl<T: Default> Pool<T> {
     /// Whether `claim` would panic.
     #[inline]
     pub(crate) fn is_full(&self) -> bool {
-        self.len >= key::MAX_INDEX
+        self.free == END && self.places.len() >= key::MAX_INDEX
     }
 
-    /// Gives a place back. Whatever in it is to be dropped has been taken out.
+    /// Gives a place back. What is in it can be read until somebody else takes the place; whatever is to be dropped must
+    /// be taken out.
     #[inline(always)]
-    pub(crate) fn release(&mut self, index: u32) {
-        let free = std::mem::replace(&mut self.free, index);
-        self.places[index as usize].tag = free as usize;
-        self.len -= 1;
+    pub(crate) fn release(&mut self, index: u32) -> &mut T {
+        let place = &mut self.places[index as usize];
+        place.tag = std::mem::replace(&mut self.free, index) as usize;
+        &mut place.content
     }
 
     /// The place that the key names, if its holder is still there.
@@ -117,9 +114,9 @@ impl<T: Default> Pool<T> {
         taken.map(|place| &place.content)
     }
 
-    /// How many places are taken.
+    /// How many places are taken. It counts them.
     pub(crate) fn len(&self) -> usize {
-        self.len
+        self.iter().count()
     }
 }
 

@@ -128,6 +128,8 @@ pub(crate) struct Tables {
     pub(crate) scopes: Scopes,
     pub(crate) timers: Timers,
     pub(crate) sources: Pool<Source>,
+    /// How many of them there are.
+    pub(crate) open_sources: usize,
     /// Names given by the user; all others come from the type of the future.
     pub(crate) names: HashMap<u64, Arc<str>>,
     /// Who is told of the end of a task, by its place. Weak, so that the kernel keeps nobody alive who has lost interest.
@@ -160,6 +162,7 @@ impl Tables {
             scopes: Scopes::new(kernel),
             timers: Timers::default(),
             sources: Pool::new(kernel),
+            open_sources: 0,
             names: HashMap::new(),
             watchers: Vec::new(),
             epoch: 1,
@@ -280,26 +283,34 @@ impl Tables {
     /// must be polled there. If it was chosen to be woken, its node stays for it, so that the wake-up is not lost.
     fn abandon(&mut self, index: u32) {
         if self.waits.get(index).armed == Armed::Notified {
-            self.unlink_wait(index);
+            let &Wait {
+                task,
+                scope,
+                next,
+                prev,
+                ..
+            } = self.waits.get(index);
+            self.unlink_wait(task, scope, next, prev);
             let wait = self.waits.get_mut(index);
-            wait.task = NONE;
+            (wait.task, wait.scope, wait.next, wait.prev) = (NONE, NONE, NONE, NONE);
             if let Some(waker) = wait.foreign.take() {
                 self.afterwards.push(Afterwards::Wake(*waker));
             }
-        } else if let Some(waker) = self.end_wait(index) {
+        } else if let Some(waker) = self.end_wait(index, false) {
             self.afterwards.push(Afterwards::Wake(*waker));
         }
     }
 
-    /// Takes a node off the list of its owner.
+    /// Takes a node with these neighbours off the list of its owner, if it has one.
     #[inline(always)]
-    fn unlink_wait(&mut self, index: u32) {
-        let &Wait { task, scope, .. } = self.waits.get(index);
-        let head = match scope {
-            NONE => &mut self.tasks[task as usize].first_wait,
-            scope => &mut self.scopes.get_mut(scope).first_wait,
-        };
-        self.waits.unlink(index, head);
+    fn unlink_wait(&mut self, task: u32, scope: u32, next: u32, prev: u32) {
+        if self.waits.unlink(next, prev) {
+            if scope != NONE {
+                self.scopes.get_mut(scope).first_wait = next;
+            } else if let Some(slot) = self.tasks.get_mut(task as usize) {
+                slot.first_wait = next;
+            }
+        }
     }
 
     /// Frees what a task leaves behind: its scopes, and the nodes of operations that were leaked.
@@ -462,6 +473,11 @@ impl Tables {
     ) -> Key {
         let key = self.waits.claim();
         let armed = arm(self, key.index());
+        let head = match scope {
+            NONE => &mut self.tasks[task as usize].first_wait,
+            scope => &mut self.scopes.get_mut(scope).first_wait,
+        };
+        self.waits.link(key.index(), head);
         let node = self.waits.get_mut(key.index());
         node.place = place;
         node.label = label;
@@ -469,11 +485,6 @@ impl Tables {
         node.task = task;
         node.scope = scope;
         node.armed = armed;
-        let head = match scope {
-            NONE => &mut self.tasks[task as usize].first_wait,
-            scope => &mut self.scopes.get_mut(scope).first_wait,
-        };
-        self.waits.link(key.index(), head);
         self.note(|log, tables| log.wait(tables, key.index()));
         key
     }
@@ -486,12 +497,14 @@ impl Tables {
             task,
             scope: before,
             started,
+            next,
+            prev,
             ..
         } = self.waits.get(index);
         if !self.has_missed(task, before, scope, started) {
             self.waits.get_mut(index).started = self.epoch;
         }
-        self.unlink_wait(index);
+        self.unlink_wait(task, before, next, prev);
         let head = match scope {
             NONE => &mut self.tasks[task as usize].first_wait,
             scope => &mut self.scopes.get_mut(scope).first_wait,
@@ -500,27 +513,39 @@ impl Tables {
         self.waits.get_mut(index).scope = scope;
     }
 
-    /// Frees the node of an operation that has resolved or was dropped, and disarms all it had armed (I3). A waker that
-    /// was not the task's own is handed back, to be dropped outside.
+    /// Frees the node of an operation that has resolved or was dropped, and disarms all it had armed (I3). One that has
+    /// `completed` may owe an interruption (D4 of `interrupt`). A waker that was not the task's own is handed back, to be
+    /// dropped outside.
     #[inline(always)]
-    pub(crate) fn end_wait(&mut self, index: u32) -> Option<Box<Waker>> {
-        self.note(|log, tables| log.left(tables, index));
-        let &Wait { task, armed, .. } = self.waits.get(index);
-        match armed {
+    pub(crate) fn end_wait(&mut self, index: u32, completed: bool) -> Option<Box<Waker>> {
+        // The node goes first, so that it is looked up but once.
+        let wait = self.waits.release(index);
+        let foreign = wait.foreign.take();
+        let &mut Wait {
+            task,
+            scope,
+            next,
+            prev,
+            started,
+            ..
+        } = wait;
+        match wait.armed {
             Armed::Nothing | Armed::Notified => {}
             Armed::Reader(source) => self.sources.get_mut(source).reader = NONE,
-            armed => self.disarm(index, armed),
+            _ => self.disarm(index),
         }
-        if task != NONE {
-            self.unlink_wait(index);
+        self.unlink_wait(task, scope, next, prev);
+        if completed && started != self.epoch {
+            self.owe(task, scope, started);
         }
-        self.waits.release(index)
+        self.note(|log, tables| log.left(tables, index, completed));
+        foreign
     }
 
     /// Takes back what an operation has armed.
     #[inline(never)]
-    fn disarm(&mut self, index: u32, armed: Armed) {
-        match armed {
+    fn disarm(&mut self, index: u32) {
+        match self.waits.get(index).armed {
             Armed::Nothing | Armed::Notified => {}
             Armed::List { .. } => self.waits.delist(index),
             Armed::Timer(timer) => self.timers.remove(timer),
@@ -578,6 +603,7 @@ impl Tables {
         if self.sources.is_full() {
             return Err(Error::other("too many sockets for one kernel"));
         }
+        self.open_sources += 1;
         let key = self.sources.claim();
         *self.sources.get_mut(key.index()) = Source::default();
         Ok(key)
@@ -594,6 +620,7 @@ impl Tables {
         let Some(&mut Source { reader, writer, .. }) = self.find_source(source) else {
             return;
         };
+        self.open_sources -= 1;
         self.sources.release(source.index());
         for wait in [reader, writer] {
             if wait != NONE {

@@ -82,7 +82,6 @@ use std::fmt;
 use std::panic::Location;
 use std::task::{Context as TaskContext, Poll};
 
-use crate::activation::Left;
 use crate::context::{self, Context};
 use crate::error::{Error, Result};
 use crate::key::{Key, NONE};
@@ -370,7 +369,7 @@ impl Waiting {
         let wait = tables.waits.get(waiting);
         let (scope, started) = (wait.scope, wait.started);
         let error = tables.interruption(task, scope, Some(started))?;
-        tables.note(|log, _| log.leaves(waiting, Left::Interrupted));
+        tables.note(|log, _| log.interrupted(waiting));
         Some(error)
     }
 
@@ -404,7 +403,7 @@ impl Waiting {
             if tables.waits.get(index).armed != Armed::Notified {
                 return false;
             }
-            let waker = tables.complete_wait(index);
+            let waker = tables.end_wait(index, true);
             drop(tables);
             drop(waker);
             self.key = None;
@@ -460,8 +459,7 @@ impl Waiting {
             let Some(context) = context else { return };
             let mut tables = context.tables.borrow_mut();
             let waker = match self.find(&tables) {
-                Some(index) if completed => tables.complete_wait(index),
-                Some(index) => tables.end_wait(index),
+                Some(index) => tables.end_wait(index, completed),
                 None => None,
             };
             drop(tables);

@@ -141,11 +141,10 @@ impl Waits {
         self.nodes.claim()
     }
 
-    /// Gives a node back that is on no list any more.
+    /// Gives a node back. It is to be taken off its lists still, and its waker is to be taken out.
     #[inline(always)]
-    pub(crate) fn release(&mut self, index: u32) -> Option<Box<Waker>> {
-        self.nodes.release(index);
-        self.get_mut(index).foreign.take()
+    pub(crate) fn release(&mut self, index: u32) -> &mut Wait {
+        self.nodes.release(index)
     }
 
     /// The place of the node that the key names, if its operation still waits.
@@ -181,17 +180,16 @@ impl Waits {
         }
     }
 
-    /// Unlinks a node from its owner's list.
+    /// Unlinks a node with these neighbours from its owner's list. True if it was the first: then `next` is now.
     #[inline(always)]
-    pub(crate) fn unlink(&mut self, index: u32, head: &mut u32) {
-        let &Wait { next, prev, .. } = self.get(index);
-        match prev {
-            NONE => *head = next,
-            prev => self.get_mut(prev).next = next,
-        }
+    pub(crate) fn unlink(&mut self, next: u32, prev: u32) -> bool {
         if next != NONE {
             self.get_mut(next).prev = prev;
         }
+        if prev != NONE {
+            self.get_mut(prev).next = next;
+        }
+        prev == NONE
     }
 
     /// Makes an empty list.
@@ -256,13 +254,10 @@ impl Waits {
     /// Chooses the node that has waited longest on a primitive's list: takes it off and notes that it was notified (W3).
     #[inline]
     pub(crate) fn choose_first(&mut self, list: u32) -> Option<u32> {
-        let entry = self.lists.get_mut(list);
-        let index = entry.head;
-        if index == NONE {
-            return None;
-        }
+        let index = self.first(list)?;
         let chosen = &mut self.nodes.get_mut(index).armed;
         if let Armed::List { next, .. } = std::mem::replace(chosen, Armed::Notified) {
+            let entry = self.lists.get_mut(list);
             entry.head = next;
             if next == NONE {
                 entry.tail = NONE;
@@ -328,8 +323,10 @@ mod tests {
         let mut owner = NONE;
         let nodes = nodes(&mut waits, &mut owner, 4);
         for n in [1, 3, 0] {
-            waits.unlink(nodes[n], &mut owner);
-            waits.release(nodes[n]);
+            let &mut Wait { next, prev, .. } = waits.release(nodes[n]);
+            if waits.unlink(next, prev) {
+                owner = next;
+            }
         }
         assert_eq!(owner, nodes[2]);
         assert_eq!((waits.get(owner).next, waits.get(owner).prev), (NONE, NONE));

@@ -23,7 +23,7 @@ impl Kernel {
         self.expire_timers();
         let tables = context.tables.borrow();
         let ready = tables.ready_tasks() > 0;
-        if ready && tables.sources.len() == 0 {
+        if ready && tables.open_sources == 0 {
             return Ok(());
         }
         let deadline = [tables.timers.next_deadline(), until].into_iter().flatten().min();

@@ -119,7 +119,7 @@ impl Waiting {
             entry.short(direction);
         }
         if seat != NONE {
-            let waker = tables.complete_wait(seat);
+            let waker = tables.end_wait(seat, true);
             self.key = None;
             drop(tables);
             drop(waker);

@@ -116,7 +116,7 @@ impl WaitList {
         waiting.key = None;
         let Some(index) = found else { return false };
         let notified = tables.waits.get(index).armed == Armed::Notified;
-        let waker = tables.end_wait(index);
+        let waker = tables.end_wait(index, false);
         drop(tables);
         drop(waker);
         notified
