@@ -11,7 +11,7 @@
 
 #![allow(unsafe_code)]
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, RefCell, RefMut};
 use std::rc::{Rc, Weak};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -116,15 +116,12 @@ impl Context {
     }
 
     /// Works on the tables, then does what may run user code, outside of the borrow (I2).
+    #[inline]
     pub(crate) fn with_tables<R>(&self, f: impl FnOnce(&mut Tables) -> R) -> R {
         let mut tables = self.tables.borrow_mut();
         let result = f(&mut tables);
         if !tables.afterwards.is_empty() {
-            let afterwards = std::mem::take(&mut tables.afterwards);
-            drop(tables);
-            afterwards
-                .into_iter()
-                .for_each(|after| contain(|| after.happen()));
+            run_afterwards(tables);
         }
         result
     }
@@ -281,6 +278,15 @@ impl Context {
     pub(crate) fn after(&self, delay: u64) -> u64 {
         self.now().saturating_add(delay)
     }
+}
+
+#[cold]
+fn run_afterwards(mut tables: RefMut<'_, Tables>) {
+    let afterwards = std::mem::take(&mut tables.afterwards);
+    drop(tables);
+    afterwards
+        .into_iter()
+        .for_each(|after| contain(|| after.happen()));
 }
 
 #[cold]

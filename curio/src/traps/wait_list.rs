@@ -65,15 +65,17 @@ impl WaitList {
 
     #[inline]
     fn with_list<R>(&self, none: R, f: impl FnOnce(&mut Tables, u32) -> R) -> R {
-        let look = |tables: &mut Tables| f(tables, self.list.get());
         context::with(|running| match running {
             // Nearly always: the list belongs here.
-            Some(context) if self.is_of(context) => context.with_tables(look),
-            _ => {
-                let home = self.context.borrow().upgrade();
-                home.map_or(none, |context| context.with_tables(look))
-            }
+            Some(context) if self.is_of(context) => context.with_tables(|tables| f(tables, self.list.get())),
+            _ => self.with_list_elsewhere(none, f),
         })
+    }
+
+    #[cold]
+    fn with_list_elsewhere<R>(&self, none: R, f: impl FnOnce(&mut Tables, u32) -> R) -> R {
+        let home = self.context.borrow().upgrade();
+        home.map_or(none, |context| context.with_tables(|tables| f(tables, self.list.get())))
     }
 
     #[inline]
