@@ -26,6 +26,7 @@ use crate::context::{self, Context, Running};
 use crate::error::{Error, Result, TaskError};
 use crate::key::Key;
 use crate::outcome::{Outcome, Value};
+use crate::tables::Next;
 use crate::task::{Task, spawn_in};
 use crate::waker;
 
@@ -367,10 +368,9 @@ impl Kernel {
             if observed {
                 tables.note_queue();
             }
-            let Some((key, slot)) = tables.next_ready() else {
+            let Some(Next { key, cell, mut hot }) = tables.next_ready() else {
                 break;
             };
-            let (cell, mut hot) = (slot.cell.clone(), slot.hot != 0);
             if hot {
                 // Debts of earlier runs have lapsed (D4).
                 tables.debts.clear();

@@ -67,6 +67,14 @@ pub(crate) trait Watcher {
     fn ended(&self, task: u64);
 }
 
+/// The task that runs next.
+pub(crate) struct Next {
+    pub(crate) key: Key,
+    pub(crate) cell: Rc<dyn Runnable>,
+    /// Whether it has anything to look at its scopes for (S3).
+    pub(crate) hot: bool,
+}
+
 impl Slot {
     fn has(&self, flag: u64) -> bool {
         self.id_and_flags & flag != 0
@@ -433,25 +441,37 @@ impl Tables {
         }
     }
 
-    /// Takes the task that runs next off the ready queue.
+    /// Takes the task that runs next off the ready queue. None if the queue is empty.
     #[inline]
-    pub(crate) fn next_ready(&mut self) -> Option<(Key, &mut Slot)> {
-        if let Some(random) = &mut self.shuffle
-            && self.ready.len() > 1
-        {
-            let chosen = random.below(self.ready.len());
-            self.ready.swap(0, chosen);
+    pub(crate) fn next_ready(&mut self) -> Option<Next> {
+        if self.shuffle.is_some() {
+            self.draw();
         }
-        while let Some(task) = self.ready.pop_front() {
-            // Asked twice, because the borrow checker cannot follow the first answer out of the loop.
-            if self.tasks.get(task as usize).is_some_and(Slot::is_queued) {
-                let slot = &mut self.tasks[task as usize];
+        loop {
+            let task = self.ready.pop_front()?;
+            if let Some(slot) = self.tasks.get_mut(task as usize)
+                && slot.is_queued()
+            {
                 slot.id_and_flags &= !QUEUED;
-                return Some((slot.key(self.kernel, task), slot));
+                return Some(Next {
+                    key: slot.key(self.kernel, task),
+                    cell: slot.cell.clone(),
+                    hot: slot.hot != 0,
+                });
             }
             self.stale -= 1;
         }
-        None
+    }
+
+    /// Draws the task that runs next, and puts it in front.
+    #[cold]
+    fn draw(&mut self) {
+        let ready = self.ready.len();
+        if let Some(random) = &mut self.shuffle
+            && ready > 1
+        {
+            self.ready.swap(0, random.below(ready));
+        }
     }
 
     /// How many tasks are ready.
