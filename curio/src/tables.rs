@@ -597,7 +597,7 @@ impl Tables {
     }
 
     /// Notifies the operation that has waited longest on a primitive's list: what it waited for has happened.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn notify_one(&mut self, list: u32) -> bool {
         let chosen = self.waits.choose_first(list);
         if let Some(index) = chosen {
@@ -607,6 +607,7 @@ impl Tables {
     }
 
     /// Notifies all operations on a primitive's list, in the order in which they came.
+    #[inline(always)]
     pub(crate) fn notify_all(&mut self, list: u32) {
         while self.notify_one(list) {}
     }

@@ -63,17 +63,9 @@ impl WaitList {
         Ok(list)
     }
 
-    #[inline]
-    fn with_list<R>(&self, none: R, f: impl FnOnce(&mut Tables, u32) -> R) -> R {
-        context::with(|running| match running {
-            // Nearly always: the list belongs here.
-            Some(context) if self.is_of(context) => context.with_tables(|tables| f(tables, self.list.get())),
-            _ => self.with_list_elsewhere(none, f),
-        })
-    }
-
+    /// Works on the list in its kernel, whether that runs or not.
     #[cold]
-    fn with_list_elsewhere<R>(&self, none: R, f: impl FnOnce(&mut Tables, u32) -> R) -> R {
+    fn with_list<R>(&self, none: R, f: fn(&mut Tables, u32) -> R) -> R {
         let home = self.context.borrow().upgrade();
         home.map_or(none, |context| context.with_tables(|tables| f(tables, self.list.get())))
     }
@@ -98,7 +90,13 @@ impl WaitList {
     /// assert!(!curio::traps::WaitList::new().notify_one());
     /// ```
     pub fn notify_one(&self) -> bool {
-        self.with_list(false, Tables::notify_one)
+        context::with(|running| match running {
+            // Nearly always: the list belongs here.
+            Some(context) if self.is_of(context) => {
+                context.with_tables(|tables| tables.notify_one(self.list.get()))
+            }
+            _ => self.with_list(false, Tables::notify_one),
+        })
     }
 
     /// Whether somebody has waited here, in a kernel that is gone.
@@ -130,7 +128,12 @@ impl WaitList {
     /// curio::traps::WaitList::new().notify_all();
     /// ```
     pub fn notify_all(&self) {
-        self.with_list((), Tables::notify_all);
+        context::with(|running| match running {
+            Some(context) if self.is_of(context) => {
+                context.with_tables(|tables| tables.notify_all(self.list.get()))
+            }
+            _ => self.with_list((), Tables::notify_all),
+        })
     }
 }
 
