@@ -1,5 +1,6 @@
 //! How an operation waits for a socket: it tries the system call, and waits only if that would block.
 
+use std::cell::RefMut;
 use std::io;
 use std::panic::Location;
 use std::task::{Context as TaskContext, Poll};
@@ -32,11 +33,19 @@ impl Waiting {
                 return Poll::Pending;
             }
             loop {
-                let seat = match self.may_try(context, source, direction) {
-                    Ok(Try::Now(seat)) => seat,
-                    Ok(Try::Later) => return self.wait_ready(context, task, source, direction, cx, place),
-                    Err(error) => return Poll::Ready(Err(error)),
+                let mut tables = context.tables.borrow_mut();
+                let Some(entry) = tables.find_source(source) else {
+                    drop(tables);
+                    return Poll::Ready(Err(self.gone(context, source)));
                 };
+                let (ready, seat) = (entry.is_ready(direction), *entry.seat(direction));
+                if seat != NONE && self.find(&tables) != Some(seat) {
+                    return Poll::Ready(Err(Error::Busy(direction.into())));
+                }
+                if !ready {
+                    return self.wait_ready(context, tables, task, source, direction, cx, place);
+                }
+                drop(tables);
                 match call() {
                     Ok((value, short)) => {
                         if short || self.key.is_some() {
@@ -54,32 +63,18 @@ impl Waiting {
         })
     }
 
-    /// Whether a system call may be tried: the socket is thought to be ready, and nobody else waits for it.
-    #[inline]
-    fn may_try(&mut self, context: &Context, source: Key, direction: Direction) -> Result<Try> {
-        let mut tables = context.tables.borrow_mut();
-        let Some(entry) = tables.find_source(source) else {
-            drop(tables);
-            return Err(self.gone(context, source));
-        };
-        let (ready, seat) = (entry.is_ready(direction), *entry.seat(direction));
-        if seat != NONE && self.find(&tables) != Some(seat) {
-            return Err(Error::Busy(direction.into()));
-        }
-        Ok(if ready { Try::Now(seat) } else { Try::Later })
-    }
-
+    #[allow(clippy::too_many_arguments)]
     #[inline(never)]
-    fn wait_ready<R>(
+    fn wait_ready<'a, R>(
         &mut self,
-        context: &Context,
+        context: &'a Context,
+        tables: RefMut<'a, Tables>,
         task: u32,
         source: Key,
         direction: Direction,
         cx: &mut TaskContext<'_>,
         place: &'static Location<'static>,
     ) -> Poll<Result<R>> {
-        let tables = context.tables.borrow_mut();
         let arm = |tables: &mut Tables, index: u32| tables.arm_source(index, source, direction);
         match self.enter(context, tables, task, cx, direction.into(), place, arm) {
             Ok(()) => Poll::Pending,
@@ -139,13 +134,6 @@ impl Waiting {
             Error::NoKernel
         }
     }
-}
-
-/// Whether to try a system call.
-enum Try {
-    /// With the operation's own node, or NONE if it has not waited.
-    Now(u32),
-    Later,
 }
 
 impl From<Direction> for Label {

@@ -64,7 +64,7 @@ impl WaitList {
     }
 
     /// Works on the list in its kernel, whether that runs or not.
-    #[cold]
+    #[inline(never)]
     fn with_list<R>(&self, none: R, f: fn(&mut Tables, u32) -> R) -> R {
         let home = self.context.borrow().upgrade();
         home.map_or(none, |context| context.with_tables(|tables| f(tables, self.list.get())))
