@@ -309,6 +309,16 @@ impl Tables {
         }
     }
 
+    /// Puts a node on the list of its owner, and gives the one that is next there.
+    #[inline(always)]
+    fn link_wait(&mut self, index: u32, task: u32, scope: u32) -> u32 {
+        let head = match scope {
+            NONE => &mut self.tasks[task as usize].first_wait,
+            scope => &mut self.scopes.get_mut(scope).first_wait,
+        };
+        self.waits.link(index, head)
+    }
+
     /// Takes a node with these neighbours off the list of its owner, if it has one.
     #[inline(always)]
     fn unlink_wait(&mut self, task: u32, scope: u32, next: u32, prev: u32) {
@@ -493,17 +503,15 @@ impl Tables {
     ) -> Key {
         let key = self.waits.claim();
         let armed = arm(self, key.index());
-        let head = match scope {
-            NONE => &mut self.tasks[task as usize].first_wait,
-            scope => &mut self.scopes.get_mut(scope).first_wait,
-        };
-        self.waits.link(key.index(), head);
+        let next = self.link_wait(key.index(), task, scope);
         let node = self.waits.get_mut(key.index());
         node.place = place;
         node.label = label;
         node.started = self.epoch;
         node.task = task;
         node.scope = scope;
+        node.next = next;
+        node.prev = NONE;
         node.armed = armed;
         self.note(|log, tables| log.wait(tables, key.index()));
         key
@@ -525,12 +533,9 @@ impl Tables {
             self.waits.get_mut(index).started = self.epoch;
         }
         self.unlink_wait(task, before, next, prev);
-        let head = match scope {
-            NONE => &mut self.tasks[task as usize].first_wait,
-            scope => &mut self.scopes.get_mut(scope).first_wait,
-        };
-        self.waits.link(index, head);
-        self.waits.get_mut(index).scope = scope;
+        let next = self.link_wait(index, task, scope);
+        let wait = self.waits.get_mut(index);
+        (wait.scope, wait.next, wait.prev) = (scope, next, NONE);
     }
 
     /// Frees the node of an operation that has resolved or was dropped, and disarms all it had armed (I3). One that has

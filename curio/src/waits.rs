@@ -168,16 +168,14 @@ impl Waits {
         self.nodes.len()
     }
 
-    /// Puts a node at the front of its owner's list (W2).
+    /// Puts a node at the front of its owner's list (W2). The node itself is to be told which is `next`.
     #[inline(always)]
-    pub(crate) fn link(&mut self, index: u32, head: &mut u32) {
+    pub(crate) fn link(&mut self, index: u32, head: &mut u32) -> u32 {
         let next = std::mem::replace(head, index);
-        let wait = self.get_mut(index);
-        wait.next = next;
-        wait.prev = NONE;
         if next != NONE {
             self.get_mut(next).prev = index;
         }
+        next
     }
 
     /// Unlinks a node with these neighbours from its owner's list. True if it was the first: then `next` is now.
@@ -285,7 +283,8 @@ mod tests {
     fn nodes(waits: &mut Waits, head: &mut u32, count: usize) -> Vec<u32> {
         let make = |_| {
             let index = waits.claim().index();
-            waits.link(index, head);
+            let next = waits.link(index, head);
+            (waits.get_mut(index).next, waits.get_mut(index).prev) = (next, NONE);
             index
         };
         (0..count).map(make).collect()
