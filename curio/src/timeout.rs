@@ -310,18 +310,17 @@ impl OpenScope {
     }
 
     fn poll_open<T>(&mut self, context: &Context, task: u32, poll: impl FnOnce() -> T) -> T {
-        let tables = context.tables.borrow();
+        let mut tables = context.tables.borrow_mut();
         let here = self
             .key
             .and_then(|key| tables.scopes.find(key))
             .filter(|&index| tables.scopes.get(index).task == task);
-        drop(tables);
         let Some(index) = here else {
             // The timeout was moved here from another task: it leaves its scope there and opens a new one here.
+            drop(tables);
             self.leave(context);
             return self.poll_inside(context, task, poll);
         };
-        let mut tables = context.tables.borrow_mut();
         let outer = context.open_scopes(&mut tables, task);
         if tables.parent_scope(index) != outer {
             tables.move_scope(index, outer);
