@@ -178,7 +178,7 @@ impl Waiting {
     /// As for [`wait`](Waiting::wait).
     ///
     /// See the [module's documentation](self) for an example.
-    #[inline]
+    #[inline(never)]
     pub fn wait_on(
         &mut self,
         list: &WaitList,

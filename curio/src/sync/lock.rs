@@ -348,30 +348,20 @@ impl<T> Future for Locking<'_, T> {
 
     #[inline(always)]
     fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Result<LockGuard<T>>> {
-        let Locking { lock, waiting, .. } = &mut *self;
+        let Locking { lock, waiting, place } = &mut *self;
         if waiting.is_waiting() {
             if lock.0.line.receive(waiting) {
                 return Poll::Ready(Ok(lock.guard()));
+            }
+            // It waited in a kernel that is gone.
+            if let Some(guard) = lock.try_lock() {
+                waiting.complete();
+                return Poll::Ready(Ok(guard));
             }
         } else if lock.is_free() {
             ready!(traps::poll_budget(cx));
             lock.0.held.set(true);
             return Poll::Ready(Ok(lock.guard()));
-        }
-        self.poll_held(cx)
-    }
-}
-
-impl<T> Locking<'_, T> {
-    #[inline(never)]
-    fn poll_held(&mut self, cx: &mut TaskContext<'_>) -> Poll<Result<LockGuard<T>>> {
-        let Locking { lock, waiting, place } = self;
-        // It waited in a kernel that is gone.
-        if waiting.is_waiting()
-            && let Some(guard) = lock.try_lock()
-        {
-            waiting.complete();
-            return Poll::Ready(Ok(guard));
         }
         match lock.wait(waiting, cx, LOCK_ACQUIRE, place) {
             Ok(()) => Poll::Pending,

@@ -360,11 +360,18 @@ impl Future for Acquire<'_> {
     #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Result<Permit>> {
         let Acquire {
-            semaphore, waiting, ..
+            semaphore,
+            waiting,
+            place,
         } = &mut *self;
         if waiting.is_waiting() {
             if semaphore.0.line.receive(waiting) {
                 return Poll::Ready(Ok(semaphore.permit()));
+            }
+            // It waited in a kernel that is gone.
+            if let Some(permit) = semaphore.try_acquire() {
+                waiting.complete();
+                return Poll::Ready(Ok(permit));
             }
         } else {
             let free = semaphore.value();
@@ -373,25 +380,6 @@ impl Future for Acquire<'_> {
                 semaphore.0.free.set(free - 1);
                 return Poll::Ready(Ok(semaphore.permit()));
             }
-        }
-        self.poll_in_line(cx)
-    }
-}
-
-impl Acquire<'_> {
-    #[inline(never)]
-    fn poll_in_line(&mut self, cx: &mut TaskContext<'_>) -> Poll<Result<Permit>> {
-        let Acquire {
-            semaphore,
-            waiting,
-            place,
-        } = self;
-        // It waited in a kernel that is gone.
-        if waiting.is_waiting()
-            && let Some(permit) = semaphore.try_acquire()
-        {
-            waiting.complete();
-            return Poll::Ready(Ok(permit));
         }
         match semaphore.0.line.wait(waiting, cx, SEMA_ACQUIRE, place) {
             Ok(()) => Poll::Pending,
