@@ -66,8 +66,9 @@ impl<T> Shared<T> {
     pub(super) fn push(&self, item: T) {
         self.unfinished.set(self.unfinished.get() + 1);
         self.store.push(item);
-        if self.getters.is_wanted() {
-            self.settle();
+        // Nobody was due before (Q2), and one more item is for one.
+        if self.getters.is_wanted() && self.has_item() {
+            self.getters.hand_over();
         }
     }
 
@@ -77,8 +78,9 @@ impl<T> Shared<T> {
             return self.take_in_order();
         }
         let item = self.store.pop_first()?;
-        if self.putters.is_wanted() {
-            self.settle();
+        // One more place likewise.
+        if self.putters.is_wanted() && self.has_room() {
+            self.putters.hand_over();
         }
         Some(item)
     }
@@ -124,7 +126,23 @@ impl<T> Shared<T> {
         if is_due && let Some(item) = self.take() {
             return Poll::Ready(Ok(item));
         }
-        self.poll_get_slowly(waiting, cx, place)
+        if self.has_item() || self.closed.get() || self.getters.granted() > 0 {
+            return self.poll_get_slowly(waiting, cx, place);
+        }
+        self.wait_for_item(waiting, cx, place)
+    }
+
+    #[inline(always)]
+    fn wait_for_item(
+        &self,
+        waiting: &mut Waiting,
+        cx: &mut TaskContext<'_>,
+        place: &'static Location<'static>,
+    ) -> Poll<Result<T>> {
+        match self.getters.wait(waiting, cx, QUEUE_GET, place) {
+            Ok(()) => Poll::Pending,
+            Err(error) => Poll::Ready(Err(error)),
+        }
     }
 
     #[inline(never)]
@@ -152,10 +170,7 @@ impl<T> Shared<T> {
             waiting.complete();
             return Poll::Ready(Err(Error::Closed));
         }
-        match self.getters.wait(waiting, cx, QUEUE_GET, place) {
-            Ok(()) => Poll::Pending,
-            Err(error) => Poll::Ready(Err(error)),
-        }
+        self.wait_for_item(waiting, cx, place)
     }
 
     /// The same for `Put`. The item is taken if there is room.
