@@ -248,7 +248,6 @@ impl Tables {
     }
 
     /// What an operation below `scope` that cannot complete must resolve to, if anything.
-    #[cold]
     pub(crate) fn interruption(&mut self, task: u32, scope: u32, started: Option<u64>) -> Option<Error> {
         if self.slot(task).hot == 0 {
             return None;

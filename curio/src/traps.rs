@@ -360,7 +360,6 @@ impl Waiting {
     }
 
     /// What is delivered to an operation that cannot complete; `waiting` is NONE if it does not wait yet.
-    #[cold]
     fn interruption(context: &Context, tables: &mut Tables, task: u32, waiting: u32) -> Option<Error> {
         if waiting == NONE {
             let scope = context.open_scopes(tables, task);
