@@ -89,10 +89,7 @@ mod tests {
         ] {
             let key = Key::of_kernel(kernel).of(count, index);
             let serial = ((count as usize) << BELOW_SERIAL >> BELOW_SERIAL) as u32;
-            assert_eq!(
-                (key.kernel(), key.serial(), key.index()),
-                (kernel, serial, index)
-            );
+            assert_eq!((key.kernel(), key.serial(), key.index()), (kernel, serial, index));
             assert_eq!(Key::from_number(key.number()), Some(key));
         }
         assert_eq!(Key::from_number(0), None);

@@ -109,6 +109,8 @@ impl Slot {
 pub(crate) enum Afterwards {
     /// Wake somebody whose waker is not the kernel's.
     Wake(Waker),
+    /// Drop such a waker, whose operation waits no more.
+    Drop(Box<Waker>),
     /// Tell a watcher that a task has ended.
     Tell(Weak<dyn Watcher>, u64),
 }
@@ -117,6 +119,7 @@ impl Afterwards {
     pub(crate) fn happen(self) {
         match self {
             Afterwards::Wake(waker) => waker.wake(),
+            Afterwards::Drop(waker) => drop(waker),
             Afterwards::Tell(watcher, task) => {
                 if let Some(watcher) = watcher.upgrade() {
                     watcher.ended(task);
@@ -204,10 +207,7 @@ impl Tables {
         self.workers += usize::from(!daemon);
         let index = self.tasks.insert(Slot {
             cell,
-            id_and_flags: id
-                | QUEUED
-                | if daemon { DAEMON } else { 0 }
-                | if named { NAMED } else { 0 },
+            id_and_flags: id | QUEUED | if daemon { DAEMON } else { 0 } | if named { NAMED } else { 0 },
             spawned,
             first_wait: NONE,
             root: NONE,
@@ -290,23 +290,20 @@ impl Tables {
     /// Takes care of an operation whose task has ended. It was leaked, or a combinator has taken it to another task: then it
     /// must be polled there. If it was chosen to be woken, its node stays for it, so that the wake-up is not lost.
     fn abandon(&mut self, index: u32) {
-        if self.waits.get(index).armed == Armed::Notified {
-            let &Wait {
-                task,
-                scope,
-                next,
-                prev,
-                ..
-            } = self.waits.get(index);
-            self.unlink_wait(task, scope, next, prev);
-            let wait = self.waits.get_mut(index);
-            (wait.task, wait.scope, wait.next, wait.prev) = (NONE, NONE, NONE, NONE);
-            if let Some(waker) = wait.foreign.take() {
-                self.afterwards.push(Afterwards::Wake(*waker));
-            }
-        } else if let Some(waker) = self.end_wait(index, false) {
-            self.afterwards.push(Afterwards::Wake(*waker));
+        self.wake_foreign(index);
+        if self.waits.get(index).armed != Armed::Notified {
+            return self.end_wait(index, false);
         }
+        let &Wait {
+            task,
+            scope,
+            next,
+            prev,
+            ..
+        } = self.waits.get(index);
+        self.unlink_wait(task, scope, next, prev);
+        let wait = self.waits.get_mut(index);
+        (wait.task, wait.scope, wait.next, wait.prev) = (NONE, NONE, NONE, NONE);
     }
 
     /// Puts a node on the list of its owner, and gives the one that is next there.
@@ -539,13 +536,12 @@ impl Tables {
     }
 
     /// Frees the node of an operation that has resolved or was dropped, and disarms all it had armed (I3). One that has
-    /// `completed` may owe an interruption (D4 of `interrupt`). A waker that was not the task's own is handed back, to be
-    /// dropped outside.
+    /// `completed` may owe an interruption (D4 of `interrupt`).
     #[inline(always)]
-    pub(crate) fn end_wait(&mut self, index: u32, completed: bool) -> Option<Box<Waker>> {
+    pub(crate) fn end_wait(&mut self, index: u32, completed: bool) {
         // The node goes first, so that it is looked up but once.
         let wait = self.waits.release(index);
-        let foreign = wait.foreign.take();
+        let is_foreign = wait.foreign.is_some();
         let &mut Wait {
             task,
             scope,
@@ -563,8 +559,17 @@ impl Tables {
         if completed && started != self.epoch {
             self.owe(task, scope, started);
         }
+        if is_foreign {
+            self.forget_foreign(index);
+        }
         self.note(|log, tables| log.left(tables, index, completed));
-        foreign
+    }
+
+    /// The waker of a node that was given back is dropped when the borrow is over (I2).
+    #[cold]
+    fn forget_foreign(&mut self, index: u32) {
+        let waker = self.waits.get_mut(index).foreign.take();
+        self.afterwards.extend(waker.map(Afterwards::Drop));
     }
 
     /// Takes back what an operation has armed.

@@ -395,18 +395,17 @@ impl Waiting {
     pub(crate) fn take_notification(&mut self) -> bool {
         context::with(|context| {
             let Some(context) = context else { return false };
-            let mut tables = context.tables.borrow_mut();
-            let Some(index) = self.find(&tables) else {
-                return false;
-            };
-            if tables.waits.get(index).armed != Armed::Notified {
-                return false;
-            }
-            let waker = tables.end_wait(index, true);
-            drop(tables);
-            drop(waker);
-            self.key = None;
-            true
+            context.with_tables(|tables| {
+                let Some(index) = self.find(tables) else {
+                    return false;
+                };
+                if tables.waits.get(index).armed != Armed::Notified {
+                    return false;
+                }
+                tables.end_wait(index, true);
+                self.key = None;
+                true
+            })
         })
     }
 
@@ -456,13 +455,11 @@ impl Waiting {
         // Without its kernel, the node has gone already, or goes with its task.
         context::with(|context| {
             let Some(context) = context else { return };
-            let mut tables = context.tables.borrow_mut();
-            let waker = match self.find(&tables) {
-                Some(index) => tables.end_wait(index, completed),
-                None => None,
-            };
-            drop(tables);
-            drop(waker);
+            context.with_tables(|tables| {
+                if let Some(index) = self.find(tables) {
+                    tables.end_wait(index, completed);
+                }
+            });
         });
         self.key = None;
     }

@@ -107,21 +107,18 @@ impl Waiting {
     }
 
     /// A system call has succeeded. `seat` is the operation's own node, if it has waited.
-    #[inline]
+    #[inline(never)]
     fn complete_io(&mut self, context: &Context, source: Key, direction: Direction, short: bool, seat: u32) {
-        let mut tables = context.tables.borrow_mut();
-        if short && let Some(entry) = tables.find_source(source) {
-            entry.short(direction);
-        }
-        if seat != NONE {
-            let waker = tables.end_wait(seat, true);
-            self.key = None;
-            drop(tables);
-            drop(waker);
-        } else {
-            drop(tables);
-            self.complete();
-        }
+        context.with_tables(|tables| {
+            if short && let Some(entry) = tables.find_source(source) {
+                entry.short(direction);
+            }
+            if seat != NONE {
+                tables.end_wait(seat, true);
+                self.key = None;
+            }
+        });
+        self.complete();
     }
 
     /// The source is not in the tables any more, or never was.

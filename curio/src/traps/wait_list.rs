@@ -67,7 +67,9 @@ impl WaitList {
     #[inline(never)]
     fn with_list<R>(&self, none: R, f: fn(&mut Tables, u32) -> R) -> R {
         let home = self.context.borrow().upgrade();
-        home.map_or(none, |context| context.with_tables(|tables| f(tables, self.list.get())))
+        home.map_or(none, |context| {
+            context.with_tables(|tables| f(tables, self.list.get()))
+        })
     }
 
     #[inline]
@@ -111,15 +113,14 @@ impl WaitList {
             waiting.key = None;
             return false;
         };
-        let mut tables = context.tables.borrow_mut();
-        let found = waiting.find(&tables);
-        waiting.key = None;
-        let Some(index) = found else { return false };
-        let notified = tables.waits.get(index).armed == Armed::Notified;
-        let waker = tables.end_wait(index, false);
-        drop(tables);
-        drop(waker);
-        notified
+        context.with_tables(|tables| {
+            let found = waiting.find(tables);
+            waiting.key = None;
+            let Some(index) = found else { return false };
+            let notified = tables.waits.get(index).armed == Armed::Notified;
+            tables.end_wait(index, false);
+            notified
+        })
     }
 
     /// Notifies all who wait here.
