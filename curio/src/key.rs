@@ -45,7 +45,7 @@ impl Key {
     /// The key of a holder of a place in a table of this kernel: `self` is the kernel's, and `count` tells the holder from
     /// others, as long as not too many come between.
     #[inline]
-    pub(crate) fn of(self, count: u64, index: u32) -> Key {
+    pub(crate) fn with(self, count: u64, index: u32) -> Key {
         debug_assert!(index as usize <= MAX_INDEX);
         Key(self.0 | (count as usize) << BELOW_SERIAL | index as usize)
     }
@@ -87,7 +87,7 @@ mod tests {
             (7, 3, 9),
             (MAX_KERNELS as u16, u64::MAX, MAX_INDEX as u32),
         ] {
-            let key = Key::of_kernel(kernel).of(count, index);
+            let key = Key::of_kernel(kernel).with(count, index);
             let serial = ((count as usize) << BELOW_SERIAL >> BELOW_SERIAL) as u32;
             assert_eq!((key.kernel(), key.serial(), key.index()), (kernel, serial, index));
             assert_eq!(Key::from_number(key.number()), Some(key));

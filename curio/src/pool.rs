@@ -49,7 +49,7 @@ impl<T: Default> Pool<T> {
         }
         let index = self.free;
         self.count += 1;
-        let key = self.kernel.of(self.count, index);
+        let key = self.kernel.with(self.count, index);
         let place = &mut self.places[index as usize];
         self.free = place.tag as u32;
         place.tag = key.number();

@@ -477,7 +477,7 @@ mod tests {
     #[test]
     fn a_task_is_queued_once_however_often_it_is_woken() {
         let (_poll, remote) = remote();
-        let key = Key::of_kernel(remote.id()).of(5, 1000);
+        let key = Key::of_kernel(remote.id()).with(5, 1000);
         thread::scope(|scope| {
             for _ in 0..8 {
                 scope.spawn(|| (0..10_000).for_each(|_| wake(key)));
@@ -496,7 +496,7 @@ mod tests {
     fn the_bell_rings_only_for_a_sleeper() {
         let (mut poll, remote) = remote();
         let mut events = mio::Events::with_capacity(4);
-        let key = Key::of_kernel(remote.id()).of(0, 3);
+        let key = Key::of_kernel(remote.id()).with(0, 3);
         wake(key);
         assert!(!remote.fall_asleep(), "somebody was woken");
         poll.poll(&mut events, Some(std::time::Duration::ZERO)).unwrap();
@@ -512,7 +512,7 @@ mod tests {
     #[test]
     fn nobody_is_woken_after_the_end() {
         let (_poll, remote) = remote();
-        let key = Key::of_kernel(remote.id()).of(0, 3);
+        let key = Key::of_kernel(remote.id()).with(0, 3);
         remote.unregister();
         wake(key);
         let mut woken = Vec::new();

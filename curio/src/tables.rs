@@ -1,7 +1,7 @@
 //! The tables of a kernel: its tasks, the ready queue, and what waits.
 //!
 //! Everything here is plain data behind one `RefCell`. No method runs user code: wakers that are not the kernel's own are
-//! collected in `afterwards` and woken by the caller when the borrow is over.
+//! collected in `afterwards`, to be woken or dropped by the caller when the borrow is over.
 //!
 //! I1. A queued task has its index in `ready`. The index of a task that has ended is skipped; if its place has a new
 //!     holder that is queued, that one runs a little early.
@@ -88,7 +88,7 @@ impl Slot {
     #[inline]
     pub(crate) fn key(&self, kernel: Key, task: u32) -> Key {
         // The flags are shifted out, as is so much of the id as there is no room for.
-        kernel.of(self.id_and_flags, task)
+        kernel.with(self.id_and_flags, task)
     }
 
     pub(crate) fn is_queued(&self) -> bool {
@@ -130,6 +130,7 @@ impl Afterwards {
 }
 
 pub(crate) struct Tables {
+    /// The key that all keys of this kernel are made from.
     pub(crate) kernel: Key,
     pub(crate) tasks: Slab<Slot>,
     pub(crate) ready: VecDeque<u32>,
@@ -216,7 +217,7 @@ impl Tables {
         }) as u32;
         self.ready.push_back(index);
         self.note(|log, tables| log.created(tables, index));
-        (self.kernel.of(id, index), id)
+        (self.kernel.with(id, index), id)
     }
 
     /// From now on `watcher` is told of the task's end.
