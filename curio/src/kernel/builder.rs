@@ -90,7 +90,7 @@ impl Builder {
     ///
     /// # Errors
     ///
-    /// [`Error::Io`] if the system gives no selector (no file descriptors are left).
+    /// [`Error::Io`](crate::Error::Io) if the system gives no selector (no file descriptors are left).
     ///
     /// ```
     /// let kernel = curio::Kernel::builder().build().unwrap();

@@ -17,7 +17,7 @@ use crate::waits::Armed;
 /// It belongs to the kernel in which it was first waited on, until that is gone. It may be notified from there, and while
 /// that kernel does not run. None of its methods waits or switches.
 ///
-/// See the [module's documentation](self) for an example.
+/// See the [module's documentation](super) for an example.
 pub struct WaitList {
     /// The place of the list in the tables of its kernel.
     list: Cell<u32>,
