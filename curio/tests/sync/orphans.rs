@@ -306,3 +306,32 @@ fn permits_that_were_handed_to_nobody_are_counted() {
     assert_eq!(desks.value(), 2);
     assert!(desks.release().is_err());
 }
+
+/// Both kernels have the list of their first event at the same place of their tables.
+#[test]
+fn events_of_two_kernels_are_not_taken_for_each_other() {
+    let waiter = |event: &Event| {
+        let event = event.clone();
+        async move { event.wait().await }
+    };
+    let (old, new) = (Event::new(), Event::new());
+    let first = kernel();
+    first.spawn(waiter(&old));
+    settle(&first);
+    drop(first);
+
+    let second = kernel();
+    let at_new = second.spawn(waiter(&new));
+    settle(&second);
+    old.set();
+    settle(&second);
+    assert!(!at_new.terminated(), "the old event's list is gone");
+    old.clear();
+    let at_old = second.spawn(waiter(&old));
+    settle(&second);
+    new.set();
+    settle(&second);
+    assert!(at_new.terminated() && !at_old.terminated());
+    old.set();
+    second.run(at_old.join()).unwrap();
+}
