@@ -344,7 +344,9 @@ impl Waiting {
         } else {
             if let Armed::Nothing | Armed::Notified = tables.waits.get(waiting).armed {
                 let armed = arm(&mut tables, waiting);
-                tables.waits.get_mut(waiting).armed = armed;
+                // It may wait for something else now, as a condition does that has to get its lock back.
+                let wait = tables.waits.get_mut(waiting);
+                (wait.armed, wait.label, wait.place) = (armed, label, place);
                 tables.note(|log, tables| log.wait_again(tables, waiting));
             }
             match &tables.waits.get(waiting).foreign {

@@ -324,6 +324,25 @@ fn wait_for_asks_at_once_and_after_each_notification() {
 }
 
 #[test]
+fn who_was_notified_is_seen_to_wait_for_the_lock() {
+    virtually(async |w| {
+        let (lock, changed) = (Lock::new(()), Condition::new());
+        let waiter = spawn({
+            let (lock, changed) = (lock.clone(), changed.clone());
+            async move { changed.wait(lock.lock().await?).await.map(drop) }
+        });
+        sleep(w.t(1)).await?;
+        assert_eq!(waiter.state().as_str(), "COND_WAIT");
+        let guard = lock.lock().await?;
+        changed.notify(1);
+        sleep(w.t(1)).await?;
+        assert_eq!(waiter.state().as_str(), "LOCK_ACQUIRE");
+        drop(guard);
+        waiter.join().await
+    });
+}
+
+#[test]
 fn a_predicate_that_panics_passes_the_notification_on() {
     virtually(async |w| {
         let (lock, changed) = (Lock::new(false), Condition::new());
