@@ -11,6 +11,7 @@
 
 #![allow(unsafe_code)]
 
+use std::any::Any;
 use std::cell::{Cell, RefCell, RefMut};
 use std::rc::{Rc, Weak};
 use std::sync::{Arc, OnceLock};
@@ -19,6 +20,7 @@ use std::time::{Duration, Instant};
 use crate::activation::KernelInfo;
 use crate::contain::contain;
 use crate::error::{Deadlock, Error, Result};
+use crate::kept::Kept;
 use crate::key::{Key, NONE};
 use crate::log::{Activations, Installed, Log};
 use crate::readiness::Selector;
@@ -79,10 +81,29 @@ pub(crate) struct Context {
     /// Tasks that are spawned now are cancelled at once.
     pub(crate) closing: Cell<bool>,
     pub(crate) activations: Option<Activations>,
+    /// How many threads are at work for tasks that wait for them.
+    outside: Cell<usize>,
+    /// What belongs to other threads, and stays here.
+    pub(crate) kept: Kept,
+    /// What the parts of the library above the kernel have, one for each kernel.
+    belongings: RefCell<Vec<Rc<dyn Any>>>,
+    pub(crate) workers: WorkerLimits,
+}
+
+/// How many worker threads a kernel may have, and for how long they stay when there is nothing to do.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct WorkerLimits {
+    pub(crate) threads: usize,
+    pub(crate) idle: Duration,
 }
 
 impl Context {
-    pub(crate) fn new(clock: Clock, seed: Option<u64>, activations: Vec<Installed>) -> Result<Rc<Context>> {
+    pub(crate) fn new(
+        clock: Clock,
+        seed: Option<u64>,
+        activations: Vec<Installed>,
+        workers: WorkerLimits,
+    ) -> Result<Rc<Context>> {
         let selector = Selector::new()?;
         let remote = Remote::register(selector.bell()?)?;
         let id = remote.id();
@@ -112,6 +133,10 @@ impl Context {
             exit: Cell::new(None),
             closing: Cell::new(false),
             activations,
+            outside: Cell::new(0),
+            kept: Kept::default(),
+            belongings: RefCell::default(),
+            workers,
         }))
     }
 
@@ -145,6 +170,45 @@ impl Context {
             Some(label) => State::Waiting(label),
             None => State::Waiting(Label::FOREIGN_WAIT),
         }
+    }
+
+    // ---- Other threads
+
+    /// The one of its kind that this kernel has. It is made when it is first asked for, and dropped when the kernel ends.
+    pub(crate) fn belonging<T: 'static>(&self, make: impl FnOnce(&Context) -> T) -> Rc<T> {
+        let found = |all: &[Rc<dyn Any>]| all.iter().find_map(|one| one.clone().downcast().ok());
+        if let Some(one) = found(&self.belongings.borrow()) {
+            return one;
+        }
+        let one = Rc::new(make(self));
+        self.belongings.borrow_mut().push(one.clone());
+        one
+    }
+
+    /// The kernel ends: what it has kept for others, and for itself, goes.
+    pub(crate) fn drop_belongings(&self) {
+        contain(|| self.kept.clear());
+        let belongings = self.belongings.take();
+        belongings.into_iter().for_each(|one| contain(|| drop(one)));
+    }
+
+    /// Drops what other threads have given back.
+    pub(crate) fn drop_released(&self) {
+        if !self.kept.is_empty() {
+            for place in self.remote.take_released() {
+                contain(|| drop(self.kept.take(place)));
+            }
+        }
+    }
+
+    /// Notes that a task waits for a thread that is at work, until the result is dropped.
+    pub(crate) fn begin_outside(&self) -> Outside {
+        self.outside.set(self.outside.get() + 1);
+        Outside(self.weak())
+    }
+
+    pub(crate) fn works_outside(&self) -> bool {
+        self.outside.get() > 0
     }
 
     // ---- The run of a task
@@ -277,6 +341,17 @@ impl Context {
     /// The deadline that lies `delay` nanoseconds ahead; a huge delay never ends.
     pub(crate) fn after(&self, delay: u64) -> u64 {
         self.now().saturating_add(delay)
+    }
+}
+
+/// See [`Context::begin_outside`].
+pub(crate) struct Outside(Weak<Context>);
+
+impl Drop for Outside {
+    fn drop(&mut self) {
+        if let Some(context) = self.0.upgrade() {
+            context.outside.set(context.outside.get() - 1);
+        }
     }
 }
 

@@ -96,6 +96,7 @@ mod group;
 mod handle;
 mod interrupt;
 mod json;
+mod kept;
 mod kernel;
 mod key;
 mod line;
@@ -109,6 +110,7 @@ mod readiness;
 mod remote;
 mod scopes;
 mod server;
+mod slot;
 mod state;
 pub mod sync;
 mod tables;
@@ -122,6 +124,7 @@ pub mod traps;
 pub mod universal;
 mod waits;
 mod waker;
+pub mod workers;
 
 pub use activation::Activation;
 pub use cancellation::{Interruptible, Shield, check_cancellation, disable_cancellation, interruptible};
@@ -143,3 +146,6 @@ pub use task::{CancelWithin, Join, Task, TaskBuilder, spawn, spawn_daemon, task}
 pub use time::{Sleep, YieldNow, clock, sleep, sleep_until, yield_now};
 pub use timeout::{IgnoreTimeout, Timeout, WithTimeout, ignore_after, ignore_at, timeout_after, timeout_at};
 pub use universal::{UniversalEvent, UniversalQueue, UniversalResult};
+pub use workers::{
+    BlockInThread, Executor, RunInExecutor, RunInThread, block_in_thread, run_in_executor, run_in_thread,
+};

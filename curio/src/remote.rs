@@ -15,8 +15,8 @@
 //! set. So no wake-up is lost and no system call is made for a kernel that is awake.
 //!
 //! R1. A task is in the queue at most once, however often it is woken (`marked` has its bit).
-//! R2. If `asleep` is set, the queue is empty; whoever makes it non-empty clears the flag and rings.
-//! R3. `mail` is set before the lock is released under which the queue became non-empty. It is a hint that spares a
+//! R2. If `asleep` is set, the inbox is empty; whoever makes it non-empty clears the flag and rings.
+//! R3. `mail` is set before the lock is released under which the inbox became non-empty. It is a hint that spares a
 //!     kernel that is awake the lock; one that goes to sleep takes the lock and does not rely on it.
 //! R4. Only the place of the task travels. If its holder has changed meanwhile, the new one is polled once for nothing,
 //!     which every future must bear; comparing serials could lose the wake-up of the new one instead.
@@ -82,6 +82,8 @@ struct Mailbox {
 #[derive(Default)]
 struct Inbox {
     queue: Vec<u32>,
+    /// Places of values that the kernel keeps for other threads (`kept`), which those have done with.
+    released: Vec<u32>,
     /// One bit for each place in the task table (R1).
     marked: Vec<u64>,
     asleep: bool,
@@ -127,7 +129,14 @@ impl Remote {
         }
     }
 
-    /// Whether somebody was woken.
+    /// Gives back a value that this kernel keeps, from any thread.
+    pub(crate) fn release(&self, place: u32) {
+        if self.mailbox.release(place) {
+            let _ = self.bell.wake();
+        }
+    }
+
+    /// Whether there is anything in the inbox.
     pub(crate) fn has_mail(&self) -> bool {
         self.mailbox.has_mail()
     }
@@ -137,7 +146,12 @@ impl Remote {
         self.mailbox.drain(into);
     }
 
-    /// Announces that the kernel is going to sleep. False if somebody was woken: then it must not.
+    /// The values that were given back.
+    pub(crate) fn take_released(&self) -> Vec<u32> {
+        self.mailbox.take_released()
+    }
+
+    /// Announces that the kernel is going to sleep. False if there is something in the inbox: then it must not.
     pub(crate) fn fall_asleep(&self) -> bool {
         self.mailbox.fall_asleep()
     }
@@ -167,6 +181,18 @@ impl Mailbox {
         std::mem::take(&mut inbox.asleep)
     }
 
+    /// Puts a value among those that were given back. True as for `post`.
+    fn release(&self, place: u32) -> bool {
+        let mut inbox = lock(&self.inbox);
+        inbox.released.push(place);
+        self.mail.store(true, Ordering::Relaxed);
+        std::mem::take(&mut inbox.asleep)
+    }
+
+    fn take_released(&self) -> Vec<u32> {
+        std::mem::take(&mut lock(&self.inbox).released)
+    }
+
     fn has_mail(&self) -> bool {
         self.mail.load(Ordering::Relaxed)
     }
@@ -183,7 +209,7 @@ impl Mailbox {
 
     fn fall_asleep(&self) -> bool {
         let mut inbox = lock(&self.inbox);
-        inbox.asleep = inbox.queue.is_empty();
+        inbox.asleep = inbox.queue.is_empty() && inbox.released.is_empty();
         inbox.asleep
     }
 }
@@ -264,7 +290,7 @@ pub(crate) struct Wakes {
 }
 
 impl Wakes {
-    fn add(&mut self, waker: Waker) {
+    pub(crate) fn add(&mut self, waker: Waker) {
         match self.first {
             None => self.first = Some(waker),
             Some(_) => self.others.push(waker),
@@ -409,14 +435,14 @@ impl Line {
 
 /// Where a plain thread waits. (Not `thread::park`: its one token per thread may be meant for somebody further out.)
 #[derive(Default)]
-struct Parker {
+pub(crate) struct Parker {
     woken: Mutex<bool>,
     bell: Condvar,
 }
 
 impl Parker {
     /// Blocks the thread until it is woken. False if the deadline came first.
-    fn park(&self, deadline: Option<Instant>) -> bool {
+    pub(crate) fn park(&self, deadline: Option<Instant>) -> bool {
         let mut woken = lock(&self.woken);
         while !*woken {
             let Some(deadline) = deadline else {

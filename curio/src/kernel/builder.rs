@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::Kernel;
 use crate::activation::Activation;
-use crate::context::{Clock, Context};
+use crate::context::{Clock, Context, WorkerLimits};
 use crate::error::Result;
 use crate::log::Installed;
 
@@ -15,6 +15,7 @@ pub struct Builder {
     seed: Option<u64>,
     shutdown_timeout: Duration,
     activations: Vec<Installed>,
+    workers: WorkerLimits,
 }
 
 impl Builder {
@@ -24,6 +25,10 @@ impl Builder {
             seed: None,
             shutdown_timeout: Duration::from_secs(10),
             activations: Vec::new(),
+            workers: WorkerLimits {
+                threads: 64,
+                idle: Duration::from_secs(10),
+            },
         }
     }
 
@@ -86,6 +91,31 @@ impl Builder {
         self
     }
 
+    /// How many worker threads [`run_in_thread`](crate::run_in_thread) and its kin may use at once (Python Curio:
+    /// `MAX_WORKER_THREADS`); the default is 64, and at least there is one. A thread whose caller was interrupted does not
+    /// count any more.
+    ///
+    /// ```
+    /// use curio::Kernel;
+    /// Kernel::builder().max_worker_threads(4).build().unwrap();
+    /// ```
+    pub fn max_worker_threads(mut self, threads: usize) -> Builder {
+        self.workers.threads = threads.max(1);
+        self
+    }
+
+    /// For how long a worker thread stays when there is nothing to do; the default is ten seconds.
+    ///
+    /// ```
+    /// use curio::Kernel;
+    /// use std::time::Duration;
+    /// Kernel::builder().worker_idle_time(Duration::from_secs(60)).build().unwrap();
+    /// ```
+    pub fn worker_idle_time(mut self, time: Duration) -> Builder {
+        self.workers.idle = time;
+        self
+    }
+
     /// Makes the kernel.
     ///
     /// # Errors
@@ -98,7 +128,7 @@ impl Builder {
     /// ```
     pub fn build(self) -> Result<Kernel> {
         Ok(Kernel {
-            context: Context::new(self.clock, self.seed, self.activations)?,
+            context: Context::new(self.clock, self.seed, self.activations, self.workers)?,
             shutdown_timeout: self.shutdown_timeout,
             closed: false,
         })

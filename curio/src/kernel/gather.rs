@@ -49,6 +49,11 @@ impl Kernel {
                 if (block || deadline.is_some()) && !self.falls_idle(deadline) {
                     return Ok(());
                 }
+                if context.works_outside() {
+                    // Time stands still for a thread that is at work; but a shutdown is bounded by the real one.
+                    let wait = until.map(|until| Duration::from_nanos(until.saturating_sub(context.now())));
+                    return if block { self.poll(wait) } else { Ok(()) };
+                }
                 match deadline {
                     Some(deadline) => {
                         context.set_time(deadline);
@@ -106,6 +111,7 @@ impl Kernel {
                 woken.drain(..).for_each(|task| tables.schedule(task));
                 tables.remote_wakes = woken;
             });
+            self.context.drop_released();
         }
     }
 

@@ -52,6 +52,7 @@ impl Kernel {
         if let Some(activations) = &context.activations {
             activations.end();
         }
+        context.drop_belongings();
         context.remote.unregister();
         running.map(drop).and(awaited)
     }
