@@ -488,6 +488,14 @@ impl Error {
         Error::Cancelled(Progress::default())
     }
 
+    /// How many bytes had been transferred, as an interruption says.
+    pub(crate) fn progress(&self) -> usize {
+        match self {
+            Error::Cancelled(p) | Error::Timeout(p) | Error::TimeoutCancellation(p) => p.bytes(),
+            _ => 0,
+        }
+    }
+
     /// The same interruption, saying how many bytes had been transferred.
     pub(crate) fn after_bytes(self, bytes: usize) -> Error {
         match self {

@@ -41,6 +41,7 @@ use std::fmt;
 use std::future::Future;
 use std::panic::Location;
 use std::rc::{Rc, Weak};
+use std::sync::Arc;
 
 use crate::context::{self, Context};
 use crate::error::{Deadlock, Error, Result, TaskError};
@@ -49,6 +50,7 @@ use crate::key::Key;
 use crate::outcome::{Outcome, Value};
 use crate::tables::Watcher;
 use crate::task::{Task, here, spawn_in};
+use crate::thread::{self, AsyncThread};
 use crate::traps::{Label, WaitList};
 
 pub use leave::{JoinGroup, Scope};
@@ -522,7 +524,7 @@ impl<T: 'static> TaskGroup<T> {
     where
         F: Future<Output: Outcome<Value = T>> + 'static,
     {
-        self.start(future, false, Location::caller())
+        self.start(future, None, false, Location::caller())
     }
 
     /// Starts a daemon in the group (Python Curio: `spawn(daemon=True)`): it is cancelled when the other members have ended,
@@ -552,11 +554,51 @@ impl<T: 'static> TaskGroup<T> {
     where
         F: Future<Output: Outcome<Value = T>> + 'static,
     {
-        self.start(future, true, Location::caller())
+        self.start(future, None, true, Location::caller())
+    }
+
+    /// Starts a function in a thread of its own as a member (Python Curio: `spawn_thread`); see
+    /// [`thread::spawn`](crate::thread::spawn).
+    ///
+    /// # Panics
+    ///
+    /// As for [`spawn`](TaskGroup::spawn).
+    ///
+    /// ```
+    /// use curio::{TaskGroup, run};
+    ///
+    /// run(async {
+    ///     let g = TaskGroup::all();
+    ///     for n in 1..=3 {
+    ///         g.spawn_thread(move || Ok(n * n)); // it may block
+    ///     }
+    ///     g.join().await?;
+    ///     assert_eq!(g.results()?, [1, 4, 9]);
+    ///     Ok(())
+    /// })
+    /// .unwrap();
+    /// ```
+    #[track_caller]
+    pub fn spawn_thread<F, R>(&self, function: F) -> Task<T>
+    where
+        F: FnOnce() -> R + Send + 'static,
+        R: Outcome<Value = T> + 'static,
+        T: Send + 'static,
+    {
+        let spawned = Location::caller();
+        let name = thread::name_of::<F>();
+        let thread = AsyncThread::<F, T>::new(function, spawned);
+        self.start(thread, Some(name), false, spawned)
     }
 
     #[track_caller]
-    fn start<F>(&self, future: F, daemon: bool, spawned: &'static Location<'static>) -> Task<T>
+    fn start<F>(
+        &self,
+        future: F,
+        name: Option<Arc<str>>,
+        daemon: bool,
+        spawned: &'static Location<'static>,
+    ) -> Task<T>
     where
         F: Future<Output: Outcome<Value = T>> + 'static,
     {
@@ -565,7 +607,7 @@ impl<T: 'static> TaskGroup<T> {
             if let Err(error) = self.admit(&context.weak()) {
                 panic!("a task was spawned into a group that cannot take it: {error}");
             }
-            let task: Task<Value<F>> = spawn_in(context, future, None, daemon, spawned);
+            let task: Task<Value<F>> = spawn_in(context, future, name, daemon, spawned);
             self.enter(Some(context), task.share());
             task
         })

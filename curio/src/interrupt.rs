@@ -494,6 +494,19 @@ impl Tables {
         act
     }
 
+    /// Whether an operation waits, or a shield is open, in this place (NONE: anywhere in the task). `own` does not count.
+    pub(crate) fn is_waited_below(&self, task: u32, scope: u32, own: u32) -> bool {
+        if scope != NONE {
+            return self.is_occupied(scope, own);
+        }
+        let Some(slot) = self.tasks.get(task as usize) else {
+            return false;
+        };
+        let first = slot.first_wait;
+        first != NONE && (first != own || self.waits.get(first).next != NONE)
+            || slot.root != NONE && self.is_occupied(slot.root, NONE)
+    }
+
     /// Whether an operation waits, or a shield is open, below the scope. `own` does not count.
     fn is_occupied(&self, index: u32, own: u32) -> bool {
         let scope = self.scopes.get(index);

@@ -92,6 +92,7 @@ mod cell;
 mod contain;
 mod context;
 mod error;
+pub mod file;
 mod group;
 mod handle;
 mod interrupt;
@@ -116,6 +117,7 @@ pub mod sync;
 mod tables;
 mod task;
 pub mod testing;
+pub mod thread;
 mod time;
 mod timeout;
 mod timers;
@@ -143,6 +145,7 @@ pub use sync::{
     Semaphore,
 };
 pub use task::{CancelWithin, Join, Task, TaskBuilder, spawn, spawn_daemon, task};
+pub use thread::{AsyncThread, async_thread};
 pub use time::{Sleep, YieldNow, clock, sleep, sleep_until, yield_now};
 pub use timeout::{IgnoreTimeout, Timeout, WithTimeout, ignore_after, ignore_at, timeout_after, timeout_at};
 pub use universal::{UniversalEvent, UniversalQueue, UniversalResult};

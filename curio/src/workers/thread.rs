@@ -72,7 +72,7 @@ enum Stage<F, T> {
 }
 
 impl<F, T> RunInThread<F, T> {
-    pub(super) fn new(function: F, place: &'static Location<'static>) -> RunInThread<F, T> {
+    pub(crate) fn new(function: F, place: &'static Location<'static>) -> RunInThread<F, T> {
         RunInThread {
             stage: Stage::New(function),
             waiting: Waiting::new(),
