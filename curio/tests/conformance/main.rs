@@ -15,7 +15,7 @@
 //!
 //! | files that are not translated | why |
 //! |---|---|
-//! | `test_io`, `test_socket`, `test_network`, `test_file`, `test_channel`, `test_thread`, `test_workers`, `test_subprocess`, `test_signal`; `curio/test/socketserver.py`, `socket.py`, `subprocess.py` of 2015 | with the stages that they test |
+//! | `test_io`, `test_socket`, `test_network`, `test_channel`, `test_subprocess`, `test_signal`; `curio/test/socketserver.py`, `socket.py`, `subprocess.py` of 2015 | with the stages that they test |
 //! | `test_asyncgen`, `test_meta`, `test_blocking` and the like | Python's coroutines, and ways to tell them apart |
 //! | `test_local`, `test_tls` | task-local values, gone from Python too |
 //! | `test_asyncio`, `test_pytest_plugin` | bridges to parts of Python, gone from there too |
@@ -31,13 +31,16 @@
 mod common;
 mod faults;
 mod test_activation;
+mod test_file;
 mod test_kernel;
 mod test_kernel_2015;
 mod test_promise;
 mod test_queue;
 mod test_sync;
 mod test_task;
+mod test_thread;
 mod test_timequeue;
+mod test_workers;
 
 use std::cell::RefCell;
 use std::error::Error as _;

@@ -1,0 +1,142 @@
+//! `tests/test_file.py`.
+//!
+//! | not translated | why |
+//! |---|---|
+//! | `test_read1`, `test_readinto1` | `read` is one call of the system's |
+//! | `test_readline`, `test_readlines`, `test_readiter`, `test_read_anext`, `test_read_anext2`, `test_writelines` | with the streams |
+//! | `test_must_be_asynccontext`, `test_bad_usage` | a file is open when it is there |
+//! | `test_sync_iter`, `test_sync_with`, `test_file_misc` | Python's `for`, `with` and `next()` |
+//! | `test_read_context` | the older form, gone from Python too |
+//!
+//! Files are of the real world, so these run on the real clock.
+
+use std::io::{Read as _, SeekFrom};
+use std::path::PathBuf;
+
+use curio::file::{File, OpenOptions};
+use curio::{Result, run};
+
+const TEXT: &str = "line 1\nline 2\nline 3\n";
+
+/// A file with some text, which is removed in the end.
+struct Input(PathBuf);
+
+impl Input {
+    fn new(test: &str) -> Input {
+        let path = std::env::temp_dir().join(format!("curio-test-file-{test}-{}", std::process::id()));
+        std::fs::write(&path, TEXT).unwrap();
+        Input(path)
+    }
+}
+
+impl Drop for Input {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+fn with_input(test: &str, program: impl AsyncFnOnce(PathBuf) -> Result<()>) {
+    let input = Input::new(test);
+    run(program(input.0.clone())).unwrap();
+}
+
+#[test]
+fn test_read() {
+    with_input("read", async |path| {
+        let mut f = File::open(path).await?;
+        let mut data = [0; 6];
+        assert_eq!(f.read(&mut data).await?, 6);
+        assert_eq!(&data, b"line 1");
+        let mut rest = [0; 100];
+        let n = f.read(&mut rest).await?;
+        assert_eq!(&rest[..n], &TEXT.as_bytes()[6..]);
+        assert_eq!(f.read(&mut rest).await?, 0);
+        Ok(())
+    });
+}
+
+#[test]
+fn test_readall() {
+    with_input("readall", async |path| {
+        let mut f = File::open(path).await?;
+        let (mut bytes, mut text) = (Vec::new(), String::new());
+        assert_eq!(f.read_to_end(&mut bytes).await?, TEXT.len());
+        assert_eq!(bytes, TEXT.as_bytes());
+        f.rewind().await?;
+        assert_eq!(f.read_to_string(&mut text).await?, TEXT.len());
+        assert_eq!(text, TEXT);
+        Ok(())
+    });
+}
+
+#[test]
+fn test_readinto() {
+    with_input("readinto", async |path| {
+        let mut f = File::open(path).await?;
+        let mut data = [0; 21];
+        f.read_exact(&mut data).await?;
+        assert_eq!(&data, TEXT.as_bytes());
+        assert!(f.read_exact(&mut data).await.is_err(), "the file has ended");
+        Ok(())
+    });
+}
+
+#[test]
+fn test_write() {
+    with_input("write", async |path| {
+        let mut f = File::create(&path).await?;
+        assert_eq!(f.write(b"Hello World\n").await?, 12);
+        f.write_all(b"and more\n").await?;
+        f.flush().await?;
+        drop(f);
+        assert_eq!(std::fs::read(&path)?, b"Hello World\nand more\n");
+        Ok(())
+    });
+}
+
+#[test]
+fn test_seek_tell() {
+    with_input("seek_tell", async |path| {
+        let mut f = File::open(path).await?;
+        assert_eq!(f.seek(SeekFrom::Start(7)).await?, 7);
+        assert_eq!(f.stream_position().await?, 7);
+        let mut data = [0; 6];
+        f.read_exact(&mut data).await?;
+        assert_eq!(&data, b"line 2");
+        assert_eq!(f.stream_position().await?, 13);
+        assert_eq!(f.seek(SeekFrom::End(-7)).await?, 14);
+        Ok(())
+    });
+}
+
+#[test]
+fn test_truncate() {
+    with_input("truncate", async |path| {
+        let mut f = OpenOptions::new().read(true).write(true).open(&path).await?;
+        f.set_len(6).await?;
+        assert_eq!(f.metadata().await?.len(), 6);
+        let mut text = String::new();
+        f.read_to_string(&mut text).await?;
+        assert_eq!(text, "line 1");
+        Ok(())
+    });
+}
+
+#[test]
+fn test_blocking() {
+    with_input("blocking", async |path| {
+        let mut f = File::open(path).await?;
+        let text = f.blocking(|mut file| {
+            let mut text = String::new();
+            file.read_to_string(&mut text)?;
+            Ok(text)
+        });
+        assert_eq!(text.await?, TEXT);
+        f.rewind().await?;
+        let mut file = f.into_std().await?;
+        let mut text = String::new();
+        file.read_to_string(&mut text)?;
+        assert_eq!(text, TEXT);
+        Ok(())
+    });
+}
