@@ -130,12 +130,15 @@ impl<F, T> Errand<F, T> {
     /// Takes the function back. False if it runs, or has.
     pub(crate) fn withdraw(&self) -> bool {
         let function = self.job.function.with(|function, _| function.take());
-        if let Some(queued) = &self.queued
-            && function.is_some()
-        {
-            queued.remove();
+        let withdrawn = function.is_some();
+        if withdrawn {
+            // No worker is at work for it, so nobody is to be replaced.
+            self.job.value.leave();
+            if let Some(queued) = &self.queued {
+                queued.remove();
+            }
         }
-        function.is_some()
+        withdrawn
     }
 
     /// The caller goes away, but somebody will come for the value: the worker, which may take long, does not count any
@@ -155,8 +158,7 @@ impl<F, T> Errand<F, T> {
 
 impl<F, T> Drop for Errand<F, T> {
     fn drop(&mut self) {
-        let withdrawn = self.withdraw();
-        if self.job.value.leave() && !withdrawn {
+        if !self.withdraw() && self.job.value.leave() {
             self.replace_worker();
         }
     }
