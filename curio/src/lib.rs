@@ -102,6 +102,7 @@ mod kernel;
 mod key;
 mod line;
 mod log;
+mod lookup;
 mod name;
 pub mod net;
 mod outcome;

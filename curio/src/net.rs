@@ -26,6 +26,7 @@ use crate::readiness::{self, Direction};
 use crate::traps::Waiting;
 
 pub use crate::addr::ToAddrs;
+pub use crate::lookup::{LookupHost, lookup_host};
 
 /// A mio socket, registered with the kernel in whose task it was made.
 struct Registered<S: mio::event::Source> {
@@ -268,7 +269,8 @@ pub struct TcpStream {
 }
 
 impl TcpStream {
-    /// Connects to an address; to the first of several that answers.
+    /// Connects to an address; to the first of several that answers. A name is looked up
+    /// ([`lookup_host`]).
     ///
     /// *Waits* for the peer. *Interrupted* by cancellation and timeouts: the attempt is given up.
     ///
@@ -279,16 +281,20 @@ impl TcpStream {
     /// See [`TcpListener`] for an example.
     #[track_caller]
     pub fn connect(addr: impl ToAddrs) -> Connect {
+        let place = Location::caller();
+        let lookup = addr.name().map(|_| Box::new(LookupHost::new(&addr, place)));
         let (addrs, error) = match addr.to_addrs() {
+            _ if lookup.is_some() => (Vec::new(), Error::Closed),
             Ok(addrs) => (addrs, Error::Closed),
             Err(error) => (Vec::new(), error),
         };
         Connect {
+            lookup,
             addrs: addrs.into_iter(),
             last: Some(error),
             attempt: None,
             waiting: Waiting::new(),
-            place: Location::caller(),
+            place,
         }
     }
 
@@ -518,6 +524,8 @@ impl fmt::Debug for TcpStream {
 #[must_use = "it does nothing unless it is awaited"]
 #[derive(Debug)]
 pub struct Connect {
+    /// The address has a name, whose addresses are not known yet.
+    lookup: Option<Box<LookupHost>>,
     addrs: std::vec::IntoIter<SocketAddr>,
     last: Option<Error>,
     attempt: Option<(TcpStream, SocketAddr)>,
@@ -530,12 +538,21 @@ impl Future for Connect {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Result<TcpStream>> {
         let Connect {
+            lookup,
             addrs,
             last,
             attempt,
             waiting,
             place,
         } = &mut *self;
+        if let Some(asking) = lookup {
+            let found = ready!(Pin::new(asking).poll(cx));
+            *lookup = None;
+            match found {
+                Ok(found) => *addrs = found.into_iter(),
+                Err(error) => *last = Some(error),
+            }
+        }
         loop {
             let Some((stream, addr)) = attempt else {
                 let Some(addr) = addrs.next() else {

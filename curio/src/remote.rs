@@ -60,7 +60,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, RwLock, atomic::AtomicBool, atomic::
 use ::loom::sync::{Condvar, Mutex, MutexGuard, RwLock, atomic::AtomicBool, atomic::Ordering};
 
 #[cfg(all(test, loom))]
-mod loom;
+pub(crate) mod loom;
 
 // ---- Waking a task
 

@@ -16,7 +16,7 @@ use crate::cancellation::disable_cancellation;
 use crate::contain::log;
 use crate::error::{Error, Result};
 use crate::name::short_name;
-use crate::net::{Connect, TcpListener, TcpStream, ToAddrs};
+use crate::net::{Connect, TcpListener, TcpStream, ToAddrs, lookup_host};
 use crate::task::{Task, task};
 use crate::time::sleep;
 
@@ -45,7 +45,8 @@ pub fn open_connection(addr: impl ToAddrs) -> Connect {
     TcpStream::connect(addr)
 }
 
-/// Listens on an address and calls `handler` for every client, each in a task of its own (Python Curio: `tcp_server`).
+/// Listens on an address, which may have a name, and calls `handler` for every client, each in a task of its own (Python
+/// Curio: `tcp_server`).
 ///
 /// *Waits* for ever. *Interrupted* by cancellation and timeouts: then all its clients are cancelled and awaited, too.
 /// A handler that fails or panics concerns only its client; it is logged.
@@ -82,7 +83,8 @@ pub async fn tcp_server<H>(addr: impl ToAddrs, handler: H) -> Result<()>
 where
     H: AsyncFn(TcpStream, SocketAddr) -> Result<()> + 'static,
 {
-    run_server(TcpListener::bind(addr)?, handler).await
+    let addrs = lookup_host(addr).await?;
+    run_server(TcpListener::bind(&addrs[..])?, handler).await
 }
 
 /// The same on a socket that listens already (Python Curio: `run_server`).

@@ -42,6 +42,8 @@
 mod block;
 mod executor;
 mod job;
+#[cfg(all(test, loom))]
+mod loom;
 mod pool;
 mod thread;
 

@@ -398,3 +398,55 @@ fn what_the_futures_say_when_shown() {
     })
     .unwrap();
 }
+
+// ---- Names
+
+#[test]
+fn names_are_looked_up() {
+    let _guard = Watchdog::start();
+    run(async {
+        let listener = TcpListener::bind(("127.0.0.1", 0))?;
+        let port = listener.local_addr()?.port();
+        let server = spawn(async move {
+            for _ in 0..2 {
+                let (client, _) = listener.accept().await?;
+                client.write_all(b"hello").await?;
+            }
+            Ok(())
+        });
+        for stream in [
+            TcpStream::connect(("localhost", port)).await?,
+            curio::open_connection(format!("localhost:{port}")).await?,
+        ] {
+            let mut greeting = [0; 5];
+            stream.read_exact(&mut greeting).await?;
+            assert_eq!(&greeting, b"hello");
+        }
+        server.join().await?;
+        let error = TcpStream::connect(("no such host.invalid", 1)).await.unwrap_err();
+        assert!(error.to_string().contains("cannot look up \"no such host.invalid\""), "{error}");
+        let error = curio::tcp_server("no such host.invalid:1", async |_, _| Ok(())).await.unwrap_err();
+        assert!(matches!(error, Error::Io(_)), "{error}");
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn a_lookup_can_be_interrupted() {
+    let _guard = Watchdog::start();
+    let kernel = curio::Kernel::builder().max_worker_threads(1).build().unwrap();
+    kernel
+        .run(async {
+            // The only worker is busy, so the lookup waits for as long as it likes.
+            let (release, released) = std::sync::mpsc::channel::<()>();
+            let busy = spawn(curio::run_in_thread(move || released.recv().is_err()));
+            sleep(Duration::ZERO).await?;
+            let limit = Duration::from_millis(2);
+            let error = timeout_after(limit, TcpStream::connect("localhost:1")).await.unwrap_err();
+            assert!(error.is_timeout());
+            drop(release);
+            busy.join().await.map(drop)
+        })
+        .unwrap();
+}

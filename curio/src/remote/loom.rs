@@ -16,7 +16,7 @@ use crate::{Error, UniversalEvent, UniversalQueue, UniversalResult};
 /// Errors that need more preemptions than these are not known to exist.
 const PREEMPTIONS: usize = 3;
 
-fn explore(program: impl Fn() + Send + Sync + 'static) {
+pub(crate) fn explore(program: impl Fn() + Send + Sync + 'static) {
     let mut builder = Builder::new();
     builder.preemption_bound = Some(PREEMPTIONS);
     builder.check(program);
@@ -91,6 +91,28 @@ fn a_kernel_that_falls_asleep_misses_nobody() {
         }
         woken.sort_unstable();
         assert_eq!(woken, [0, 1]);
+    });
+}
+
+#[test]
+fn a_kernel_that_falls_asleep_misses_nothing_that_is_given_back() {
+    explore(|| {
+        let kernel = Arc::new(Kernel::default());
+        for place in [3, 4] {
+            let kernel = kernel.clone();
+            thread::spawn(move || {
+                if kernel.mailbox.release(place) {
+                    kernel.bell.wake_by_ref();
+                }
+            });
+        }
+        let mut released = Vec::new();
+        while released.len() < 2 {
+            assert!(kernel.gather().is_empty());
+            released.append(&mut kernel.mailbox.take_released());
+        }
+        released.sort_unstable();
+        assert_eq!(released, [3, 4]);
     });
 }
 

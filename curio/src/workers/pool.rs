@@ -153,8 +153,7 @@ impl State {
 /// [`Error::Io`] if that was to be the only one, and cannot be had. (Otherwise the jobs wait for the others.)
 fn start_worker(pool: &Arc<Shared<State>>) -> Result<()> {
     let shared = pool.clone();
-    let thread = std::thread::Builder::new().name("curio-worker".into());
-    let Err(error) = thread.spawn(move || work(&shared)) else {
+    let Err(error) = spawn(move || work(&shared)) else {
         return Ok(());
     };
     let alone = pool.with(|state, _| {
@@ -164,8 +163,20 @@ fn start_worker(pool: &Arc<Shared<State>>) -> Result<()> {
     if alone { Err(Error::Io(error)) } else { Ok(()) }
 }
 
+#[cfg(not(all(test, loom)))]
+fn spawn(life: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
+    let thread = std::thread::Builder::new().name("curio-worker".into());
+    thread.spawn(life).map(drop)
+}
+
+#[cfg(all(test, loom))]
+fn spawn(life: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
+    ::loom::thread::spawn(life);
+    Ok(())
+}
+
 /// What a worker does in its life.
-pub(super) fn work(pool: &Shared<State>) {
+fn work(pool: &Shared<State>) {
     let parker = Arc::new(Parker::default());
     let waker = Waker::from(parker.clone());
     let (worker, keep) = pool.with(|state, _| {
