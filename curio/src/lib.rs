@@ -76,6 +76,12 @@
 //! | `async with lock:`, `acquire`, `release` | `let guard = `[`lock.lock()`](Lock::lock)`.await?`, [`acquire`](Semaphore::acquire); dropping the guard or permit releases |
 //! | `Result()` (and once `Promise()`): `set_value`, `set_exception`, `unwrap` | [`Promise`]: [`set`](Promise::set), [`set_error`](Promise::set_error), [`wait`](Promise::wait) |
 //! | `UniversalQueue`, `UniversalEvent`, `UniversalResult` | [`UniversalQueue`], [`UniversalEvent`], [`UniversalResult`]; in threads the `blocking_*` methods |
+//! | `run_in_thread`, `block_in_thread(f)`, `run_in_executor`; `MAX_WORKER_THREADS` | [`run_in_thread`], [`block_in_thread`]`(key, f)`, [`run_in_executor`]; [`Builder::max_worker_threads`] |
+//! | `await spawn_thread(f)`, `AWAIT(coro)`, `TaskGroup.spawn_thread` | [`thread::spawn`], [`thread::await_`]`(\|\| future)`, [`TaskGroup::spawn_thread`] |
+//! | `@async_thread`, `await f()` and `f()` | [`async_thread`]`(f).await` and [`.call()`](AsyncThread::call) |
+//! | `with timeout_after(1):`, `with lock:` in such a thread | [`thread::timeout_after`], [`thread::Token`] for what stays in the kernel's thread |
+//! | `aopen(path)` | [`file::File::open`] and the like, [`file::OpenOptions`]; the methods of `std` |
+//! | `socket.getaddrinfo` | [`net::lookup_host`]; [`open_connection`] and [`tcp_server`] take names |
 //! | `curio.traps` | [`traps`] |
 //! | `Activation`, `activations=[..]` | [`Activation`], [`Builder::activation`]; [`trace`] records a run |
 //! | `curio_running()` | [`running`] |
@@ -83,7 +89,8 @@
 //! # One thread
 //!
 //! A kernel runs in one thread, and tasks need not be `Send`: `Rc` and `Cell` are all that two tasks need to share
-//! something. Wakers may be used from any thread, and so may the [`universal`] objects.
+//! something. Wakers may be used from any thread, and so may the [`universal`] objects. What blocks goes into other threads:
+//! see [`workers`], [`thread`] and [`file`].
 
 pub mod activation;
 mod addr;
