@@ -134,7 +134,8 @@ impl<T: ToAddrs + ?Sized> ToAddrs for &T {
 }
 
 fn invalid(text: &str) -> Error {
-    let text = format!("{text:?} is not an address (like 127.0.0.1:25000; to look a name up, use net::lookup_host)");
+    let text =
+        format!("{text:?} is not an address (like 127.0.0.1:25000; to look a name up, use net::lookup_host)");
     Error::Io(io::Error::new(io::ErrorKind::InvalidInput, text))
 }
 
@@ -170,11 +171,22 @@ mod tests {
             assert!(error.contains(&format!("{bad:?} is not an address")), "{error}");
         }
         assert!(("localhost", 80).to_addrs().is_err());
-        for bad in ["", ":80", "127.0.0.1:80", "127.0.0.1", "[::1]:80", "::1:80", "name", "name:", "name:x", "name:99999"] {
+        for bad in [
+            "",
+            ":80",
+            "127.0.0.1:80",
+            "127.0.0.1",
+            "[::1]:80",
+            "::1:80",
+            "name",
+            "name:",
+            "name:x",
+            "name:99999",
+        ] {
             assert_eq!(bad.name(), None, "{bad}");
         }
         assert_eq!("some.name:80".to_string().name(), Some(("some.name".into(), 80)));
-        assert_eq!((&("localhost", 80)).name(), Some(("localhost".into(), 80)));
+        assert_eq!(("localhost", 80).name(), Some(("localhost".into(), 80)));
         assert_eq!((("127.0.0.1", 80).name(), ("", 80).name()), (None, None));
         assert!([].to_addrs().is_err());
     }

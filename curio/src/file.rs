@@ -54,9 +54,7 @@ use std::panic::Location;
 use std::path::Path;
 use std::sync::Arc;
 
-pub use operations::{
-    Ask, Flush, IntoStd, Open, Read, ReadExact, ReadToEnd, ReadToString, Write, WriteAll,
-};
+pub use operations::{Ask, Flush, IntoStd, Open, Read, ReadExact, ReadToEnd, ReadToString, Write, WriteAll};
 pub use options::OpenOptions;
 use step::{Answer, At, Job};
 
@@ -108,7 +106,11 @@ impl File {
     /// See the [module's documentation](self) for an example.
     #[track_caller]
     pub fn create(path: impl AsRef<Path>) -> Open {
-        OpenOptions::new().write(true).create(true).truncate(true).open(path)
+        OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .open(path)
     }
 
     /// Makes a file, to read and write it. One that is there already is an error.
@@ -125,7 +127,11 @@ impl File {
     /// ```
     #[track_caller]
     pub fn create_new(path: impl AsRef<Path>) -> Open {
-        OpenOptions::new().read(true).write(true).create_new(true).open(path)
+        OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create_new(true)
+            .open(path)
     }
 
     /// How to open a file, to be chosen; the same as [`OpenOptions::new`].
@@ -451,9 +457,8 @@ impl File {
         syncs: bool,
         change: impl FnOnce(&std::fs::File) -> io::Result<()> + Send + 'static,
     ) -> Ask<'_, ()> {
-        let work = Box::new(move |at: &mut At<'_>, _: &mut Vec<u8>| {
-            change(at.file).map(|()| Answer::Nothing)
-        });
+        let work =
+            Box::new(move |at: &mut At<'_>, _: &mut Vec<u8>| change(at.file).map(|()| Answer::Nothing));
         Ask::new(self, work, |_| Some(()), syncs, Location::caller())
     }
 
@@ -475,7 +480,8 @@ impl File {
     /// ```
     #[track_caller]
     pub fn metadata(&mut self) -> Ask<'_, Metadata> {
-        let work = Box::new(|at: &mut At<'_>, _: &mut Vec<u8>| Ok(Answer::Other(Box::new(at.file.metadata()?))));
+        let work =
+            Box::new(|at: &mut At<'_>, _: &mut Vec<u8>| Ok(Answer::Other(Box::new(at.file.metadata()?))));
         Ask::new(self, work, Answer::other, false, Location::caller())
     }
 

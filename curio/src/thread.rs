@@ -395,9 +395,12 @@ pub struct AsyncThread<F, T> {
     place: &'static Location<'static>,
 }
 
+/// Serves a thread to its end.
+type Server<T> = Pin<Box<dyn Future<Output = Result<Caught<Result<T>>>>>>;
+
 enum Stage<F, T> {
     New(F, Waiting),
-    Serving(Pin<Box<dyn Future<Output = Result<Caught<Result<T>>>>>>),
+    Serving(Server<T>),
     Over,
 }
 
@@ -470,11 +473,7 @@ where
 }
 
 /// Starts the thread, and gives what serves it.
-#[allow(clippy::type_complexity)]
-fn begin<F, R>(
-    function: F,
-    place: &'static Location<'static>,
-) -> Result<Pin<Box<dyn Future<Output = Result<Caught<Result<R::Value>>>>>>>
+fn begin<F, R>(function: F, place: &'static Location<'static>) -> Result<Server<R::Value>>
 where
     F: FnOnce() -> R + Send + 'static,
     R: Outcome<Value: Send + 'static> + 'static,

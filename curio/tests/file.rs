@@ -42,7 +42,10 @@ fn one_worker() -> Kernel {
 
 /// Bytes that are everywhere different.
 fn pattern(size: usize) -> Vec<u8> {
-    (0..size as u32).flat_map(|n| (n.wrapping_mul(2_654_435_761) >> 8).to_le_bytes()).take(size).collect()
+    (0..size as u32)
+        .flat_map(|n| (n.wrapping_mul(2_654_435_761) >> 8).to_le_bytes())
+        .take(size)
+        .collect()
 }
 
 async fn open_both(path: &Path) -> Result<File> {
@@ -128,13 +131,30 @@ fn the_errors_of_the_system_are_told() {
             }
         }
         let mut file = File::open(&path).await?;
-        assert_eq!(kind(file.read_to_string(&mut String::new()).await), io::ErrorKind::InvalidData);
-        assert_eq!(kind(file.read_exact(&mut [0]).await), io::ErrorKind::UnexpectedEof);
+        assert_eq!(
+            kind(file.read_to_string(&mut String::new()).await),
+            io::ErrorKind::InvalidData
+        );
+        assert_eq!(
+            kind(file.read_exact(&mut [0]).await),
+            io::ErrorKind::UnexpectedEof
+        );
         assert!(file.write_all(b"x").await.is_err(), "it is open to be read");
         assert!(file.seek(SeekFrom::Current(-100)).await.is_err());
-        assert_eq!(kind(File::open(dir.0.join("none")).await), io::ErrorKind::NotFound);
-        assert!(file.blocking(|_| Err::<(), _>(io::Error::other("no"))).await.is_err());
-        assert!(file.blocking(|_| -> io::Result<()> { panic!("spilled milk") }).await.is_err());
+        assert_eq!(
+            kind(File::open(dir.0.join("none")).await),
+            io::ErrorKind::NotFound
+        );
+        assert!(
+            file.blocking(|_| Err::<(), _>(io::Error::other("no")))
+                .await
+                .is_err()
+        );
+        assert!(
+            file.blocking(|_| -> io::Result<()> { panic!("spilled milk") })
+                .await
+                .is_err()
+        );
         // And it is still of use.
         assert_eq!(file.rewind().await?, 0);
         assert_eq!(file.metadata().await?.len(), 2);
@@ -153,7 +173,10 @@ fn outside_of_a_task_it_is_a_clear_error() {
     }
     assert!(matches!(poll(File::open("Cargo.toml")), Err(Error::NoKernel)));
     assert!(matches!(poll(file.read(&mut [0])), Err(Error::NoKernel)));
-    assert!(matches!(poll(file.seek(SeekFrom::Start(1))), Err(Error::NoKernel)));
+    assert!(matches!(
+        poll(file.seek(SeekFrom::Start(1))),
+        Err(Error::NoKernel)
+    ));
     // A file belongs to no kernel.
     let mut start = [0; 9];
     run(file.read_exact(&mut start)).unwrap();
@@ -231,10 +254,30 @@ fn an_operation_that_has_not_begun_never_does() {
             let holder = spawn(run_in_thread(move || released.recv().is_err()));
             yield_now().await?;
             let late = Duration::from_millis(1);
-            assert!(timeout_after(late, file.write_all(b"XXXX")).await.unwrap_err().is_timeout());
-            assert!(timeout_after(late, file.read(&mut [0; 4])).await.unwrap_err().is_timeout());
-            assert!(timeout_after(late, file.set_len(0)).await.unwrap_err().is_timeout());
-            assert!(timeout_after(late, file.seek(SeekFrom::End(0))).await.unwrap_err().is_timeout());
+            assert!(
+                timeout_after(late, file.write_all(b"XXXX"))
+                    .await
+                    .unwrap_err()
+                    .is_timeout()
+            );
+            assert!(
+                timeout_after(late, file.read(&mut [0; 4]))
+                    .await
+                    .unwrap_err()
+                    .is_timeout()
+            );
+            assert!(
+                timeout_after(late, file.set_len(0))
+                    .await
+                    .unwrap_err()
+                    .is_timeout()
+            );
+            assert!(
+                timeout_after(late, file.seek(SeekFrom::End(0)))
+                    .await
+                    .unwrap_err()
+                    .is_timeout()
+            );
             let mut text = String::from("text");
             assert!(timeout_after(late, file.read_to_string(&mut text)).await.is_err());
             drop(release);
@@ -327,7 +370,11 @@ fn writes_that_are_interrupted_at_random_say_how_far_they_got() {
                 }
                 Err(error) => return Err(error),
             }
-            assert_eq!(std::fs::metadata(&path)?.len(), done as u64, "the error and the disk say the same");
+            assert_eq!(
+                std::fs::metadata(&path)?.len(),
+                done as u64,
+                "the error and the disk say the same"
+            );
         }
         assert!(std::fs::read(&path)? == bytes);
         assert!(partial > 0, "the test has tested nothing");
@@ -476,7 +523,10 @@ fn a_full_disk_is_told_and_what_was_written_is_there() {
     struct Mounted<'a>(&'a Path);
     impl Drop for Mounted<'_> {
         fn drop(&mut self) {
-            let _ = std::process::Command::new("umount").arg("-l").arg(self.0).status();
+            let _ = std::process::Command::new("umount")
+                .arg("-l")
+                .arg(self.0)
+                .status();
         }
     }
     let _mounted = Mounted(&dir.0);

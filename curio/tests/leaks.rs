@@ -28,7 +28,10 @@ fn threads_and_descriptors_are_given_back() {
     let mut releases = Vec::new();
     let before = (count("fd"), threads);
     for _ in 0..20 {
-        let kernel = Kernel::builder().shutdown_timeout(Duration::from_millis(10)).build().unwrap();
+        let kernel = Kernel::builder()
+            .shutdown_timeout(Duration::from_millis(10))
+            .build()
+            .unwrap();
         let kernel_run = kernel.run(async {
             let (started, (release, released)) = (UniversalEvent::new(), channel::<()>());
             let starts = started.clone();

@@ -424,8 +424,15 @@ fn names_are_looked_up() {
         }
         server.join().await?;
         let error = TcpStream::connect(("no such host.invalid", 1)).await.unwrap_err();
-        assert!(error.to_string().contains("cannot look up \"no such host.invalid\""), "{error}");
-        let error = curio::tcp_server("no such host.invalid:1", async |_, _| Ok(())).await.unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .contains("cannot look up \"no such host.invalid\""),
+            "{error}"
+        );
+        let error = curio::tcp_server("no such host.invalid:1", async |_, _| Ok(()))
+            .await
+            .unwrap_err();
         assert!(matches!(error, Error::Io(_)), "{error}");
         Ok(())
     })
@@ -443,7 +450,9 @@ fn a_lookup_can_be_interrupted() {
             let busy = spawn(curio::run_in_thread(move || released.recv().is_err()));
             sleep(Duration::ZERO).await?;
             let limit = Duration::from_millis(2);
-            let error = timeout_after(limit, TcpStream::connect("localhost:1")).await.unwrap_err();
+            let error = timeout_after(limit, TcpStream::connect("localhost:1"))
+                .await
+                .unwrap_err();
             assert!(error.is_timeout());
             drop(release);
             busy.join().await.map(drop)

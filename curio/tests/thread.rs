@@ -16,8 +16,8 @@ use std::time::{Duration, Instant};
 use common::{Watchdog, everywhere, virtually};
 use curio::thread::{self, Token};
 use curio::{
-    Clock, Error, Event, Kernel, Lock, Outcome, Progress, Queue, Result, TaskGroup, UniversalEvent, async_thread,
-    clock, current_task, run, run_in_thread, sleep, spawn, timeout_after, yield_now,
+    Clock, Error, Event, Kernel, Lock, Outcome, Progress, Queue, Result, TaskGroup, UniversalEvent,
+    async_thread, clock, current_task, run, run_in_thread, sleep, spawn, timeout_after, yield_now,
 };
 
 const LONG: Duration = Duration::from_secs(1000);
@@ -31,7 +31,10 @@ fn was_cancelled<T: std::fmt::Debug>(joined: Result<T>) {
 }
 
 fn real() -> Kernel {
-    Kernel::builder().shutdown_timeout(Duration::from_millis(50)).build().unwrap()
+    Kernel::builder()
+        .shutdown_timeout(Duration::from_millis(50))
+        .build()
+        .unwrap()
 }
 
 // ---- Values and errors
@@ -48,7 +51,14 @@ fn it_gives_what_its_function_gives() {
         });
         assert_eq!(one.join().await?, 1);
         none.join().await?;
-        assert!(failed.join().await.unwrap_err().to_string().ends_with("failed: no coffee left"));
+        assert!(
+            failed
+                .join()
+                .await
+                .unwrap_err()
+                .to_string()
+                .ends_with("failed: no coffee left")
+        );
         assert_eq!(slept.join().await?, 7);
         w.passed(clock() - Duration::ZERO, 0);
         Ok(())
@@ -63,7 +73,11 @@ fn it_is_a_task_with_a_name_and_a_place() {
     virtually(async |_| {
         let task = thread::spawn(worker);
         assert_eq!(task.name(), "worker");
-        while task.where_().iter().all(|(label, _)| label.as_str() != "TIME_SLEEP") {
+        while task
+            .where_()
+            .iter()
+            .all(|(label, _)| label.as_str() != "TIME_SLEEP")
+        {
             yield_now().await?;
         }
         task.cancel().await
@@ -93,9 +107,8 @@ fn panics_go_where_they_belong() {
             std::panic::panic_any(text);
         }
         let future = thread::spawn(move || thread::await_(move || panics("in the future")));
-        let make = thread::spawn(|| {
-            thread::await_(|| -> std::future::Ready<()> { panic!("before the future") })
-        });
+        let make =
+            thread::spawn(|| thread::await_(|| -> std::future::Ready<()> { panic!("before the future") }));
         let dropped = thread::spawn(|| {
             thread::await_(|| {
                 let bomb = Bomb;
@@ -392,7 +405,11 @@ fn a_shield_around_a_block() {
             })?;
             thread::await_(|| sleep(LONG))
         });
-        while task.where_().iter().all(|(label, _)| label.as_str() != "TIME_SLEEP") {
+        while task
+            .where_()
+            .iter()
+            .all(|(label, _)| label.as_str() != "TIME_SLEEP")
+        {
             yield_now().await?;
             sleep(Duration::ZERO).await?;
         }
@@ -467,7 +484,13 @@ fn it_gives_the_functions_own_error_and_panic() {
         let r = async_thread(|| Err::<(), _>(Error::other("no"))).await;
         assert_eq!(r.unwrap_err().to_string(), "no");
         let task = spawn(async_thread(|| -> () { panic!("spilled milk") }));
-        assert!(task.join().await.unwrap_err().to_string().ends_with("panicked: spilled milk"));
+        assert!(
+            task.join()
+                .await
+                .unwrap_err()
+                .to_string()
+                .ends_with("panicked: spilled milk")
+        );
         Ok(())
     });
 }
@@ -506,7 +529,10 @@ fn two_of_them_in_one_task() {
         w.passed(since, 3);
         let both = spawn(async move {
             let (a, b) = futures::join!(nap(50), nap(60));
-            assert!(matches!((&a, &b), (Err(Error::Cancelled(_)), Err(Error::Cancelled(_)))));
+            assert!(matches!(
+                (&a, &b),
+                (Err(Error::Cancelled(_)), Err(Error::Cancelled(_)))
+            ));
             a
         });
         sleep(w.t(1)).await?;
@@ -549,7 +575,11 @@ fn a_thread_is_a_member_as_any_other() {
             thread::await_(move || sleep(w.t(1)))?;
             Ok(2)
         });
-        assert!(member.name().contains("a_thread_is_a_member"), "{}", member.name());
+        assert!(
+            member.name().contains("a_thread_is_a_member"),
+            "{}",
+            member.name()
+        );
         g.join().await?;
         assert_eq!(g.results()?, [1, 2]);
 
@@ -562,7 +592,13 @@ fn a_thread_is_a_member_as_any_other() {
         let g = TaskGroup::<()>::all();
         let sibling = g.spawn(sleep(LONG));
         g.spawn_thread(|| Err(Error::other("no coffee left")));
-        assert!(g.join().await.unwrap_err().to_string().ends_with("failed: no coffee left"));
+        assert!(
+            g.join()
+                .await
+                .unwrap_err()
+                .to_string()
+                .ends_with("failed: no coffee left")
+        );
         assert!(sibling.cancelled());
         Ok(())
     });
@@ -758,7 +794,10 @@ fn where_it_does_not_belong_it_says_so() {
     .unwrap();
     let nowhere = catch_unwind(|| thread::spawn(|| ()));
     assert!(nowhere.is_err());
-    assert!(matches!(futures::executor::block_on(async_thread(|| ())), Err(Error::NoKernel)));
+    assert!(matches!(
+        futures::executor::block_on(async_thread(|| ())),
+        Err(Error::NoKernel)
+    ));
 }
 
 #[test]
@@ -802,7 +841,11 @@ fn one_that_awaits_at_the_end_is_cancelled_as_any_task() {
             told.send(()).unwrap();
             slept
         });
-        while task.where_().iter().all(|(label, _)| label.as_str() != "TIME_SLEEP") {
+        while task
+            .where_()
+            .iter()
+            .all(|(label, _)| label.as_str() != "TIME_SLEEP")
+        {
             sleep(Duration::ZERO).await?;
         }
         Ok(())
@@ -822,7 +865,11 @@ fn a_task_that_is_dropped_leaves_its_thread_alone() {
                 told.send(first).unwrap();
                 Ok(())
             });
-            while stubborn.where_().iter().all(|(label, _)| label.as_str() != "TIME_SLEEP") {
+            while stubborn
+                .where_()
+                .iter()
+                .all(|(label, _)| label.as_str() != "TIME_SLEEP")
+            {
                 sleep(Duration::ZERO).await?;
             }
             stubborn.cancel_within(Duration::from_millis(1)).await?;

@@ -25,7 +25,11 @@ use futures::stream::{FuturesUnordered, StreamExt};
 const LONG: Duration = Duration::from_secs(1000);
 
 /// A function that says that it runs, and then waits to be released. It gives the id of its thread.
-fn held() -> (impl FnOnce() -> ThreadId + Send + 'static, UniversalEvent, Sender<()>) {
+fn held() -> (
+    impl FnOnce() -> ThreadId + Send + 'static,
+    UniversalEvent,
+    Sender<()>,
+) {
     let (started, (release, released)) = (UniversalEvent::new(), channel());
     let starts = started.clone();
     let function = move || {
@@ -94,11 +98,21 @@ fn a_panic_reaches_the_caller_and_the_worker_works_on() {
     small(1)
         .run(async {
             for _ in 0..3 {
-                let error = run_in_thread(|| -> i32 { panic!("spilled {}", "milk") }).await.unwrap_err();
-                assert_eq!(error.to_string(), "the function panicked in its thread: spilled milk");
+                let error = run_in_thread(|| -> i32 { panic!("spilled {}", "milk") })
+                    .await
+                    .unwrap_err();
+                assert_eq!(
+                    error.to_string(),
+                    "the function panicked in its thread: spilled milk"
+                );
                 assert!(!error.is_cancellation());
-                let Error::Other(other) = error else { panic!("{error:?}") };
-                assert_eq!(other.get_ref().downcast_ref::<Panicked>().unwrap().message(), "spilled milk");
+                let Error::Other(other) = error else {
+                    panic!("{error:?}")
+                };
+                assert_eq!(
+                    other.get_ref().downcast_ref::<Panicked>().unwrap().message(),
+                    "spilled milk"
+                );
                 assert_eq!(run_in_thread(|| 7).await?, 7);
             }
             Ok(())
@@ -249,7 +263,9 @@ fn a_timed_out_caller_leaves_at_once() {
     let _guard = Watchdog::start();
     run(async {
         let (function, _started, release) = held();
-        let error = timeout_after(Duration::from_millis(5), run_in_thread(function)).await.unwrap_err();
+        let error = timeout_after(Duration::from_millis(5), run_in_thread(function))
+            .await
+            .unwrap_err();
         assert!(error.is_timeout());
         drop(release);
         Ok(())
@@ -268,7 +284,11 @@ fn who_is_cancelled_before_has_done_nothing() {
             run_in_thread(move || drop(told)).await
         });
         kid.wait().await?;
-        assert_eq!(dropped.recv().unwrap(), std::thread::current().id(), "it never ran");
+        assert_eq!(
+            dropped.recv().unwrap(),
+            std::thread::current().id(),
+            "it never ran"
+        );
         Ok(())
     })
     .unwrap();
@@ -468,7 +488,10 @@ fn a_function_that_never_returns_does_not_hold_up_the_end() {
         started.wait().await
     })
     .unwrap();
-    assert!(begun.elapsed() < Duration::from_secs(9), "it did not use up the time of the shutdown");
+    assert!(
+        begun.elapsed() < Duration::from_secs(9),
+        "it did not use up the time of the shutdown"
+    );
 }
 
 #[test]
@@ -500,7 +523,10 @@ fn a_worker_that_is_idle_for_too_long_ends() {
         static LIFE: RefCell<Option<Told>> = const { RefCell::new(None) };
     }
     let _guard = Watchdog::start();
-    let kernel = Kernel::builder().worker_idle_time(Duration::from_millis(1)).build().unwrap();
+    let kernel = Kernel::builder()
+        .worker_idle_time(Duration::from_millis(1))
+        .build()
+        .unwrap();
     kernel
         .run(async {
             for _ in 0..20 {
@@ -522,7 +548,10 @@ fn without_a_kernel_it_is_a_clear_error() {
     assert!(matches!(poll(run_in_thread(|| ())), Err(Error::NoKernel)));
     assert!(matches!(poll(block_in_thread(1, || ())), Err(Error::NoKernel)));
     let executor = |_: Box<dyn FnOnce() + Send>| unreachable!();
-    assert!(matches!(poll(run_in_executor(&executor, || ())), Err(Error::NoKernel)));
+    assert!(matches!(
+        poll(run_in_executor(&executor, || ())),
+        Err(Error::NoKernel)
+    ));
 }
 
 #[test]
@@ -539,7 +568,10 @@ fn an_operation_may_outlive_its_kernel() {
         })
         .unwrap();
     kernel.shutdown().unwrap();
-    assert!(matches!(futures::executor::block_on(&mut operation), Err(Error::NoKernel)));
+    assert!(matches!(
+        futures::executor::block_on(&mut operation),
+        Err(Error::NoKernel)
+    ));
     drop(release);
 }
 
@@ -738,7 +770,9 @@ fn they_are_served_in_turn_and_who_leaves_the_line_is_not() {
         let mut others = Vec::new();
         for n in 0..5 {
             let order = order.clone();
-            others.push(spawn(block_in_thread("key", move || order.lock().unwrap().push(n))));
+            others.push(spawn(block_in_thread("key", move || {
+                order.lock().unwrap().push(n)
+            })));
             while others[n].where_().is_empty() {
                 yield_now().await?;
             }
@@ -861,7 +895,10 @@ fn an_executor_that_drops_the_function_is_found_out() {
     let _guard = Watchdog::start();
     let forgetful = |job: Box<dyn FnOnce() + Send>| drop(job);
     let error = run(run_in_executor(&forgetful, || 7)).unwrap_err();
-    assert_eq!(error.to_string(), "the executor has dropped the function without running it");
+    assert_eq!(
+        error.to_string(),
+        "the executor has dropped the function without running it"
+    );
     let late = |job: Box<dyn FnOnce() + Send>| {
         std::thread::spawn(move || drop(job));
     };

@@ -123,12 +123,14 @@ impl Call<'_> {
             ready!(traps::poll_budget(cx));
             return Poll::Ready(Ok(0));
         }
-        Poll::Ready(match ready!(self.poll(cx, true, |file| write_some(file, bytes))) {
-            Done::Answer(Ok(Answer::Written(n))) => Ok(n),
-            Done::Answer(answer) => Err(unexpected(answer)),
-            Done::Interrupted(error, Some(Ok(Answer::Written(n)))) => Err(error.after_bytes(n)),
-            Done::Interrupted(error, _) => Err(error),
-        })
+        Poll::Ready(
+            match ready!(self.poll(cx, true, |file| write_some(file, bytes))) {
+                Done::Answer(Ok(Answer::Written(n))) => Ok(n),
+                Done::Answer(answer) => Err(unexpected(answer)),
+                Done::Interrupted(error, Some(Ok(Answer::Written(n)))) => Err(error.after_bytes(n)),
+                Done::Interrupted(error, _) => Err(error),
+            },
+        )
     }
 
     /// Waits until the file is settled, and tells whether a write that was left behind has failed.
@@ -222,10 +224,7 @@ struct ToEnd {
 }
 
 impl ToEnd {
-    const START: ToEnd = ToEnd {
-        done: 0,
-        size: FIRST,
-    };
+    const START: ToEnd = ToEnd { done: 0, size: FIRST };
 
     fn poll(
         &mut self,
@@ -320,7 +319,10 @@ impl Future for ReadToString<'_> {
                 buf.push_str(&text);
                 Ok(n)
             }
-            Err(error) => Err(Error::Io(io::Error::new(io::ErrorKind::InvalidData, error.utf8_error()))),
+            Err(error) => Err(Error::Io(io::Error::new(
+                io::ErrorKind::InvalidData,
+                error.utf8_error(),
+            ))),
         })
     }
 }

@@ -278,7 +278,11 @@ impl Step {
 /// Gives the work to a worker, with the file's buffer.
 fn begin(file: &mut File, work: Work, writes: bool, cx: &TaskContext<'_>) -> Result<(Job, Outside)> {
     let (std, mut buffer) = (file.std.clone(), std::mem::take(&mut file.buffer));
-    let ahead = if file.seekable { file.unread().len() as i64 } else { 0 };
+    let ahead = if file.seekable {
+        file.unread().len() as i64
+    } else {
+        0
+    };
     let function: Box<dyn FnOnce() -> Reply + Send> = Box::new(move || {
         let mut at = At {
             file: &std,

@@ -141,4 +141,3 @@ fn is_waited_below(own: &Waiting, rounds: &mut u8) -> bool {
     // Without a kernel there is nobody to interrupt it.
     below.unwrap_or(true)
 }
-

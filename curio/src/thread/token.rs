@@ -25,8 +25,7 @@ use crate::kept::Ticket;
 ///     let worker = thread::spawn(move || -> Result<()> {
 ///         // Take the lock, and keep it while the thread works.
 ///         let guard = thread::await_(move || async move {
-///             let guard = token.get()?.lock().await?;
-///             Ok(thread::Token::new(guard)?)
+///             thread::Token::new(token.get()?.lock().await?)
 ///         })?;
 ///         // .. the work ..
 ///         drop(guard);

@@ -95,7 +95,9 @@ impl Gate {
             let gates = context.belonging(|_| Rc::new(Gates::<K>::default()));
             // Comparing keys is user code, so this may be busy.
             let Ok(mut all) = gates.try_borrow_mut() else {
-                return Err(Error::other("a key of block_in_thread uses block_in_thread itself"));
+                return Err(Error::other(
+                    "a key of block_in_thread uses block_in_thread itself",
+                ));
             };
             let key = Rc::new(key);
             if let Some(gate) = all.get(&key).and_then(Weak::upgrade) {

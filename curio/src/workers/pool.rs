@@ -214,7 +214,9 @@ impl Queued {
     /// Takes the job out of the queue, if it is there.
     pub(super) fn remove(&self) {
         let removed = self.pool.with(|state, _| {
-            let at = state.queue.binary_search_by_key(&self.number, |(number, _)| *number);
+            let at = state
+                .queue
+                .binary_search_by_key(&self.number, |(number, _)| *number);
             at.ok().and_then(|at| state.queue.remove(at))
         });
         drop(removed);

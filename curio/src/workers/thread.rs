@@ -110,9 +110,9 @@ where
             Stage::New(function) => waiting
                 .wait(cx, THREAD_WAIT, place)
                 .and_then(|()| start(function, cx)),
-            Stage::Running(errand, outside) => waiting
-                .wait(cx, THREAD_WAIT, place)
-                .map(|()| (errand, outside)),
+            Stage::Running(errand, outside) => {
+                waiting.wait(cx, THREAD_WAIT, place).map(|()| (errand, outside))
+            }
         };
         match result {
             Ok((errand, outside)) => {
@@ -134,4 +134,3 @@ impl<F, T> fmt::Debug for RunInThread<F, T> {
             .finish_non_exhaustive()
     }
 }
-

@@ -16,8 +16,8 @@
 
 use curio::thread::{self, Token};
 use curio::{
-    AsyncThread, Error, Event, Lock, Result, TaskGroup, async_thread, check_cancellation, file::File, run, sleep,
-    spawn,
+    AsyncThread, Error, Event, Lock, Result, TaskGroup, async_thread, check_cancellation, file::File, run,
+    sleep, spawn,
 };
 
 use crate::common::{World, everywhere, virtually};
@@ -158,7 +158,10 @@ fn test_thread_disable_cancellation() {
                     Ok(())
                 })?;
                 thread::await_(move || sleep(w.t(1)))?;
-                assert!(thread::await_(|| async { check_cancellation() })?, "it is pending");
+                assert!(
+                    thread::await_(|| async { check_cancellation() })?,
+                    "it is pending"
+                );
                 Ok(())
             })?;
             thread::await_(move || sleep(w.t(1000)))

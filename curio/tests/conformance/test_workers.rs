@@ -103,9 +103,16 @@ fn test_exception() {
         let r: std::result::Result<(), _> = run_in_thread(|| Err("no value")).await?;
         assert_eq!(r, Err("no value"));
         // A panic is an error of ours.
-        let error = run_in_thread(|| -> () { std::panic::resume_unwind(Box::new("no value")) }).await.unwrap_err();
-        let Error::Other(error) = error else { panic!("{error:?}") };
-        assert_eq!(error.get_ref().downcast_ref::<Panicked>().unwrap().message(), "no value");
+        let error = run_in_thread(|| -> () { std::panic::resume_unwind(Box::new("no value")) })
+            .await
+            .unwrap_err();
+        let Error::Other(error) = error else {
+            panic!("{error:?}")
+        };
+        assert_eq!(
+            error.get_ref().downcast_ref::<Panicked>().unwrap().message(),
+            "no value"
+        );
         assert!(error.get_ref().source().is_none());
         Ok(())
     });
@@ -119,7 +126,8 @@ fn test_executor() {
         };
         let fib = |n: u32| (0..n).fold((0_u64, 1), |(a, b), _| (b, a + b)).0;
         assert_eq!(run_in_executor(&executor, move || fib(10)).await?, 55);
-        let failed: Result<()> = run_in_executor(&executor, || std::panic::resume_unwind(Box::new("no value"))).await;
+        let failed: Result<()> =
+            run_in_executor(&executor, || std::panic::resume_unwind(Box::new("no value"))).await;
         assert!(failed.unwrap_err().to_string().ends_with("no value"));
         Ok(())
     });
@@ -129,7 +137,9 @@ fn test_executor() {
 fn test_blocking_timeout() {
     curio::run(async {
         let (block, _, release) = blocker();
-        let r = run_in_thread(block).timeout(std::time::Duration::from_millis(5)).await;
+        let r = run_in_thread(block)
+            .timeout(std::time::Duration::from_millis(5))
+            .await;
         assert!(r.unwrap_err().is_timeout());
         drop(release);
         Ok(())
