@@ -82,6 +82,9 @@ fn queue(c: &mut Criterion) {
     scenario(c, "queue", "item from a thread", 100_000, |r| {
         (r.from_thread)(100_000)
     });
+    scenario(c, "thread", "a function in a thread", 2_000, |r| {
+        (r.in_thread)(2_000)
+    });
 }
 
 fn sync(c: &mut Criterion) {

@@ -3,8 +3,8 @@
 use super::{ANY_PORT, BATCH, BUFFER, LONG, Listening, Runtime, SHORT, Waiting, delay, poll_once, sum_below};
 use curio::net::{TcpListener, TcpStream};
 use curio::{
-    Error, Event, Lock, Outcome, Queue, Semaphore, UniversalQueue, run, sleep, spawn, timeout_after,
-    yield_now,
+    Error, Event, Lock, Outcome, Queue, Semaphore, UniversalQueue, run, run_in_thread, sleep, spawn,
+    timeout_after, yield_now,
 };
 use std::future::Future;
 use std::hint::black_box;
@@ -31,6 +31,7 @@ pub(super) const RUNTIME: Runtime = Runtime {
     semaphore,
     event,
     from_thread,
+    in_thread,
     echo: echo::<BUFFER>,
     echo_small: echo::<1>,
     sleeping,
@@ -302,6 +303,17 @@ fn from_thread(rounds: usize) {
             sum += queue.get().await?;
         }
         producer.join().expect("the thread ends well");
+        Ok::<u64, Error>(sum)
+    });
+    assert_eq!(sum, sum_below(rounds));
+}
+
+fn in_thread(rounds: usize) {
+    let sum = block_on(async move {
+        let mut sum = 0;
+        for i in 0..rounds as u64 {
+            sum += run_in_thread(move || i).await?;
+        }
         Ok::<u64, Error>(sum)
     });
     assert_eq!(sum, sum_below(rounds));

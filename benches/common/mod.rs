@@ -58,6 +58,8 @@ pub(crate) struct Runtime {
     pub(crate) event: fn(usize, usize),
     /// `(rounds)`: a thread puts so many items into an unbounded queue, a task takes them out.
     pub(crate) from_thread: fn(usize),
+    /// `(rounds)`: a function runs in a worker thread of the runtime and a task waits for it, one after another.
+    pub(crate) in_thread: fn(usize),
     /// `(connections, listening)`: an echo server which accepts that many connections,
     /// one task for each, and ends when all of them are closed.
     /// `listening` is told the address.

@@ -34,6 +34,7 @@ pub(super) const RUNTIME: Runtime = Runtime {
     semaphore,
     event,
     from_thread,
+    in_thread,
     echo: echo::<BUFFER>,
     echo_small: echo::<1>,
     sleeping,
@@ -336,6 +337,19 @@ fn from_thread(rounds: usize) {
             sum += receiver.recv().await.expect("an item");
         }
         producer.join().expect("the thread ends well");
+        sum
+    });
+    assert_eq!(sum, sum_below(rounds));
+}
+
+fn in_thread(rounds: usize) {
+    let sum = block_on(async move {
+        let mut sum = 0;
+        for i in 0..rounds as u64 {
+            sum += tokio::task::spawn_blocking(move || i)
+                .await
+                .expect("it does not panic");
+        }
         sum
     });
     assert_eq!(sum, sum_below(rounds));

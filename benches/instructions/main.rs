@@ -170,9 +170,9 @@ fn cells(row: &Row, tools: &Tools, options: &Options) -> Result<[Option<f64>; RU
         }
         return Ok(cells);
     }
-    if let Measure::ThreadTime(items) = row.measure {
+    if let Measure::ThreadTime(scenario, items) = row.measure {
         // They take turns, so all are measured here too.
-        let times = measure::thread_times(&RUNTIMES, items)?;
+        let times = measure::thread_times(&RUNTIMES, scenario, items)?;
         return Ok(std::array::from_fn(|i| Some(times[i])));
     }
     for (cell, runtime) in cells.iter_mut().zip(&RUNTIMES) {
@@ -202,7 +202,7 @@ fn measure(row: &Row, tools: &Tools, runtime: &Runtime) -> Result<Option<f64>> {
         | Measure::EchoInstructions(_)
         | Measure::EchoCalls(_) => None,
         // Of all runtimes at once: see `cells`.
-        Measure::EchoTime(_) | Measure::ThreadTime(_) => None,
+        Measure::EchoTime(_) | Measure::ThreadTime(..) => None,
     })
 }
 
@@ -225,7 +225,7 @@ fn verdict(row: &Row, curio: Option<f64>) -> Verdict {
     match &row.measure {
         _ if value <= row.aim => Verdict::AimReached,
         _ if value <= row.at_most => Verdict::Kept,
-        Measure::EchoTime(_) | Measure::ThreadTime(_) => Verdict::Slower,
+        Measure::EchoTime(_) | Measure::ThreadTime(..) => Verdict::Slower,
         _ => Verdict::Missed,
     }
 }
@@ -235,7 +235,7 @@ fn digits(row: &Row) -> usize {
     match row.measure {
         Measure::Instructions(_)
         | Measure::EchoInstructions(_)
-        | Measure::ThreadTime(_)
+        | Measure::ThreadTime(..)
         | Measure::SleepingMemory(_)
         | Measure::ConnectionMemory(_) => 0,
         Measure::EchoCalls(_) | Measure::EchoTime(_) | Measure::Growth { .. } => 2,

@@ -177,11 +177,11 @@ fn echo_time(runtime: &Runtime, requests: &Requests) -> Result<f64> {
     Ok((after - before) as f64 / done as f64)
 }
 
-/// Nanoseconds of one item from a thread into the runtime, in the order of the runtimes: medians again.
-pub(crate) fn thread_times(runtimes: &[Runtime], items: usize) -> Result<Vec<f64>> {
+/// Nanoseconds of one operation with other threads, in the order of the runtimes: medians again.
+pub(crate) fn thread_times(runtimes: &[Runtime], scenario: &str, items: usize) -> Result<Vec<f64>> {
     medians(runtimes, |runtime| {
         let mut command = Command::new(std::env::current_exe()?);
-        command.args(child_arguments("from-thread", runtime, 1, items));
+        command.args(child_arguments(scenario, runtime, 1, items));
         let output = command.stderr(Stdio::inherit()).output()?;
         let time: u64 = String::from_utf8(output.stdout)?.trim().parse()?;
         Ok(time as f64 / items as f64)
@@ -339,6 +339,11 @@ pub(crate) fn child(arguments: &[String]) -> Result<()> {
             (runtime.from_thread)(rounds);
             println!("{}", start.elapsed().as_nanos());
         }
+        "in-thread" => {
+            let start = Instant::now();
+            (runtime.in_thread)(rounds);
+            println!("{}", start.elapsed().as_nanos());
+        }
         "echo" => (runtime.echo)(tasks, announce),
         "echo-small" => (runtime.echo_small)(tasks, announce),
         "sleeping" => {
@@ -391,7 +396,9 @@ pub(crate) fn smoke() -> Result<()> {
             serve(command, 2, 4)?;
         }
         sleeping_memory(runtime, 1000)?;
-        thread_times(std::slice::from_ref(runtime), 2)?;
+        for scenario in ["from-thread", "in-thread"] {
+            thread_times(std::slice::from_ref(runtime), scenario, 2)?;
+        }
     }
     Ok(())
 }

@@ -32,8 +32,8 @@ pub(crate) enum Measure {
     /// CPU time of an echo server for one request, divided by tokio's. It depends
     /// on the clock, so it is shown but never a reason to fail.
     EchoTime(Requests),
-    /// Wall time of one of so many items from a thread into the runtime, in nanoseconds. Shown only, as well.
-    ThreadTime(usize),
+    /// Wall time of one of so many operations with other threads, in nanoseconds. Shown only, as well.
+    ThreadTime(&'static str, usize),
     /// Bytes of one sleeping task with this many of them.
     SleepingMemory(usize),
     /// Bytes of one idle connection with this many of them.
@@ -273,9 +273,16 @@ pub(crate) const ROWS: &[Row] = &[
     row(
         "time-thread",
         "item from a thread into the kernel, wall time in ns",
-        Measure::ThreadTime(500_000),
+        Measure::ThreadTime("from-thread", 500_000),
         80.0,
         61.0,
+    ),
+    row(
+        "time-in-thread",
+        "a function in a thread and back, wall time in ns",
+        Measure::ThreadTime("in-thread", 20_000),
+        8000.0,
+        5300.0,
     ),
     row(
         "memory-sleep",

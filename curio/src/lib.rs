@@ -90,7 +90,7 @@
 //!
 //! A kernel runs in one thread, and tasks need not be `Send`: `Rc` and `Cell` are all that two tasks need to share
 //! something. Wakers may be used from any thread, and so may the [`universal`] objects. What blocks goes into other threads:
-//! see [`workers`], [`thread`] and [`file`].
+//! see [`workers`], [`thread`] and [`mod@file`].
 
 pub mod activation;
 mod addr;

@@ -9,6 +9,8 @@ fn programs() -> impl Iterator<Item = &'static str> {
         "kid_threads",
         "kid_tokio",
         "kid_friends",
+        "kid_nagging",
+        "fib_service",
         "prodcons",
         "pubsub",
         "echo",

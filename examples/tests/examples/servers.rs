@@ -124,6 +124,26 @@ fn a_client_that_resets_its_connection_harms_nobody() {
 }
 
 #[test]
+fn a_client_that_asks_for_much_holds_up_nobody() {
+    let (mut server, patient) = start("fib_service");
+    let hasty = another(&mut server, &patient);
+    (&patient).write_all(b"60\n").expect("the server reads"); // hours
+    let answers = |mut client: &TcpStream, question: &str, answer: &str| {
+        client.write_all(question.as_bytes()).expect("the server reads");
+        let mut said = vec![0; answer.len()];
+        client.read_exact(&mut said).expect("the server answers");
+        assert_eq!(said, answer.as_bytes());
+    };
+    answers(&hasty, "10\n2", "55\n");
+    answers(&hasty, "0\n0\n", "6765\n0\n");
+    answers(&hasty, "ten\n-1\n", &"a number up to 90, please\n".repeat(2));
+    leave(&server, hasty);
+    let third = another(&mut server, &patient);
+    drop(patient);
+    answers(&third, "1\n", "1\n");
+}
+
+#[test]
 fn netcat_is_a_client() {
     if !has_netcat() {
         return;
