@@ -35,18 +35,19 @@ pub(crate) struct Tools {
     pub(crate) keep: Option<PathBuf>,
 }
 
+/// An idle run of the tool itself: it may be installed and still not be allowed to work here.
+fn works(tool: &str, arguments: &[&str]) -> bool {
+    Command::new(tool)
+        .args(arguments)
+        .arg("true")
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success())
+}
+
 impl Tools {
     pub(crate) fn find(keep: Option<PathBuf>) -> Self {
-        // An idle run of the tool itself: it may be installed and still not be allowed to work here.
-        let works = |tool: &str, arguments: &[&str]| {
-            Command::new(tool)
-                .args(arguments)
-                .arg("true")
-                .stdout(Stdio::null())
-                .stderr(Stdio::null())
-                .status()
-                .is_ok_and(|status| status.success())
-        };
         Self {
             valgrind: works("valgrind", &["--tool=none"]),
             strace: works("strace", &["-f", "-c", "-o", "/dev/null", "-U", "calls,name"]),
@@ -179,8 +180,13 @@ fn echo_time(runtime: &Runtime, requests: &Requests) -> Result<f64> {
 
 /// Nanoseconds of one operation with other threads, in the order of the runtimes: medians again.
 pub(crate) fn thread_times(runtimes: &[Runtime], scenario: &str, items: usize) -> Result<Vec<f64>> {
+    let one_cpu = scenario == "in-thread" && works("taskset", &["-c", "0"]);
     medians(runtimes, |runtime| {
         let mut command = Command::new(std::env::current_exe()?);
+        if one_cpu {
+            command = Command::new("taskset");
+            command.args(["-c", "0"]).arg(std::env::current_exe()?);
+        }
         command.args(child_arguments(scenario, runtime, 1, items));
         let output = command.stderr(Stdio::inherit()).output()?;
         let time: u64 = String::from_utf8(output.stdout)?.trim().parse()?;

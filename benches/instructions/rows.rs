@@ -279,7 +279,7 @@ pub(crate) const ROWS: &[Row] = &[
     ),
     row(
         "time-in-thread",
-        "a function in a thread and back, wall time in ns",
+        "a function in a thread and back, wall time in ns, one CPU",
         Measure::ThreadTime("in-thread", 20_000),
         8000.0,
         5300.0,

@@ -10,10 +10,11 @@
 //! ```
 //!
 //! L1. Who waits leaves once, by taking the value or without it. A value that comes after that goes back to its maker.
-//! L2. No waker is cloned or dropped, and no value dropped, under the lock.
+//! L2. No waker is cloned, called or dropped, and no value dropped, under the lock.
 
 use std::task::{Context as TaskContext, Poll, Waker};
 
+use crate::contain::contain;
 use crate::remote::Shared;
 
 pub(crate) struct Slot<T>(Shared<Stage<T>>);
@@ -30,10 +31,26 @@ enum Stage<T> {
     Left,
 }
 
+impl<T> Put<T> {
+    /// Wakes whoever waits. Gives the value back that nobody wants.
+    pub(crate) fn wake(self) -> Option<T> {
+        match self {
+            Put::Awaited(waker) | Put::Detached(waker) => {
+                if let Some(waker) = waker {
+                    contain(|| waker.wake());
+                }
+                None
+            }
+            Put::Refused(value) => Some(value),
+        }
+    }
+}
+
 /// What has become of a value.
 pub(crate) enum Put<T> {
-    Awaited,
-    Detached,
+    /// It is there. Whoever waits is to be woken, by the caller, when that likes.
+    Awaited(Option<Waker>),
+    Detached(Option<Waker>),
     /// Nobody waits for it any more (L1).
     Refused(T),
 }
@@ -52,15 +69,16 @@ impl<T> Slot<T> {
         }))
     }
 
+    /// The one who waits is not woken by this.
     pub(crate) fn put(&self, value: T) -> Put<T> {
-        self.0.with(|stage, wakes| {
+        self.0.with(|stage, _| {
             if let Stage::Empty { waker, detached } = stage {
-                let detached = *detached;
-                if let Some(waker) = waker.take() {
-                    wakes.add(waker);
-                }
+                let (waker, detached) = (waker.take(), *detached);
                 *stage = Stage::Full(value);
-                return if detached { Put::Detached } else { Put::Awaited };
+                return match detached {
+                    false => Put::Awaited(waker),
+                    true => Put::Detached(waker),
+                };
             }
             Put::Refused(value)
         })

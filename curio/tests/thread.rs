@@ -13,7 +13,7 @@ use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use common::{Watchdog, everywhere, virtually};
+use common::{Watchdog, World, everywhere_under, in_order, virtually_under};
 use curio::thread::{self, Token};
 use curio::{
     Clock, Error, Event, Kernel, Lock, Outcome, Progress, Queue, Result, TaskGroup, UniversalEvent,
@@ -21,6 +21,19 @@ use curio::{
 };
 
 const LONG: Duration = Duration::from_secs(1000);
+
+/// Each schedule starts threads.
+const SEEDS: u64 = 100;
+
+#[track_caller]
+fn virtually(program: impl AsyncFn(World) -> Result<()>) {
+    virtually_under(SEEDS, program);
+}
+
+#[track_caller]
+fn everywhere(program: impl AsyncFn(World) -> Result<()>) {
+    everywhere_under(SEEDS, program);
+}
 
 #[track_caller]
 fn was_cancelled<T: std::fmt::Debug>(joined: Result<T>) {
@@ -101,7 +114,8 @@ fn panics_go_where_they_belong() {
             panic!("boom");
         }
     }
-    virtually(async |_| {
+    // In order, because each panic is logged.
+    in_order(async |_| {
         let function = thread::spawn(|| -> () { panic!("in the function") });
         async fn panics(text: &'static str) {
             std::panic::panic_any(text);

@@ -15,7 +15,7 @@ use crate::error::Result;
 use crate::key::NONE;
 use crate::outcome::{Outcome, Value};
 use crate::remote::block_on;
-use crate::slot::{Put, Slot};
+use crate::slot::Slot;
 use crate::traps::{Label, Waiting};
 
 /// How often a future may go on that only yields, though something is to be delivered.
@@ -30,7 +30,7 @@ impl<T> Answer<T> {
     }
 
     pub(super) fn give(&self, value: Caught<T>) {
-        if let Put::Refused(value) = self.0.put(value) {
+        if let Some(value) = self.0.put(value).wake() {
             contain(|| drop(value));
         }
     }

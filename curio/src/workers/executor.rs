@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
 
-use super::job::{Errand, Work};
+use super::job::{Errand, Ran, Work};
 use super::thread::THREAD_WAIT;
 use crate::context::{self, Outside};
 use crate::error::Result;
@@ -114,7 +114,10 @@ where
                 let entrusted = Entrusted(errand.work());
                 *stage = Stage::Running(errand, outside);
                 executor.execute(Box::new(move || {
-                    entrusted.0.run();
+                    let (Ran::Done(waker) | Ran::Zombie(waker)) = entrusted.0.run();
+                    if let Some(waker) = waker {
+                        waker.wake();
+                    }
                 }));
             }
         }

@@ -17,7 +17,7 @@ use std::any::Any;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::task::{Context as TaskContext, Poll};
+use std::task::{Context as TaskContext, Poll, Waker};
 
 use super::pool::Queued;
 use crate::contain::contain;
@@ -42,12 +42,11 @@ pub(super) trait Work: Send + Sync {
 }
 
 /// What has come of a job.
-#[derive(Debug, PartialEq, Eq)]
 pub(super) enum Ran {
-    /// The function had been withdrawn, or its caller has the value.
-    Done,
-    /// It was a zombie (J2).
-    Zombie,
+    /// The function had been withdrawn, or its caller has the value, and is to be woken.
+    Done(Option<Waker>),
+    /// It was a zombie (J2). Somebody may wait for its value all the same.
+    Zombie(Option<Waker>),
 }
 
 impl<F, T> Work for Job<F, T>
@@ -57,14 +56,14 @@ where
 {
     fn run(&self) -> Ran {
         let Some(function) = self.function.with(|function, _| function.take()) else {
-            return Ran::Done;
+            return Ran::Done(None);
         };
         match self.value.put(catch_unwind(AssertUnwindSafe(function))) {
-            Put::Awaited => Ran::Done,
-            Put::Detached => Ran::Zombie,
+            Put::Awaited(waker) => Ran::Done(waker),
+            Put::Detached(waker) => Ran::Zombie(waker),
             Put::Refused(value) => {
                 contain(|| drop(value));
-                Ran::Zombie
+                Ran::Zombie(None)
             }
         }
     }

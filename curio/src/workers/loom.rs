@@ -13,7 +13,7 @@ use super::pool::Pool;
 use crate::error::Result;
 use crate::remote::block_on;
 use crate::remote::loom::explore;
-use crate::slot::{Put, Slot};
+use crate::slot::Slot;
 
 /// A pool whose workers never leave by themselves.
 fn pool(limit: usize) -> Pool {
@@ -39,7 +39,7 @@ fn a_value_goes_one_way_and_a_waiter_is_woken() {
     explore(|| {
         let slot = Arc::new(Slot::new());
         let maker = slot.clone();
-        let made = thread::spawn(move || matches!(maker.put(7), Put::Refused(7)));
+        let made = thread::spawn(move || maker.put(7).wake() == Some(7));
         let got = block_on(poll_fn(|cx| slot.poll(cx)), None).flatten();
         assert_eq!(got, Some(7));
         assert!(!made.join().unwrap());
@@ -51,7 +51,7 @@ fn who_leaves_and_who_puts_agree_on_who_was_first() {
     explore(|| {
         let slot = Arc::new(Slot::new());
         let maker = slot.clone();
-        let refused = thread::spawn(move || matches!(maker.put(7), Put::Refused(7)));
+        let refused = thread::spawn(move || maker.put(7).wake() == Some(7));
         let still_at_work = slot.leave();
         assert_eq!(still_at_work, refused.join().unwrap());
     });

@@ -23,6 +23,8 @@
 //! P3. A caller that leaves its job while that runs takes the worker's place away, and starts another one for whoever waits
 //!     in the queue. The zombie learns of it when its function ends (J2), and touches nothing of the pool any more.
 //! P4. A closed pool has no queue and nobody idle. Its busy workers end after their functions; nobody waits for them.
+//! P5. A worker is idle, or has its next job, before it wakes the caller of the last one. So a caller that comes again at once
+//!     finds it, and does not wake or start another for nothing.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -30,6 +32,7 @@ use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use super::job::{Ran, Work};
+use crate::contain::contain;
 use crate::error::{Error, Result};
 use crate::remote::{Parker, Shared};
 
@@ -183,14 +186,24 @@ fn work(pool: &Shared<State>) {
         state.next += 1;
         (state.next, state.keep)
     });
+    let mut caller: Option<Waker> = None;
     loop {
         let mut spare = Some(waker.clone());
-        match pool.with(|state, _| state.take_next(worker, &mut spare)) {
-            Next::Job(job) => {
-                if job.run() == Ran::Zombie {
+        let next = pool.with(|state, _| state.take_next(worker, &mut spare));
+        // Only now (P5).
+        if let Some(caller) = caller.take() {
+            contain(|| caller.wake());
+        }
+        match next {
+            Next::Job(job) => match job.run() {
+                Ran::Done(waker) => caller = waker,
+                Ran::Zombie(waker) => {
+                    if let Some(waker) = waker {
+                        contain(|| waker.wake());
+                    }
                     return;
                 }
-            }
+            },
             Next::Wait => {
                 // A time that is too long for the clock is for ever.
                 if !parker.park(Instant::now().checked_add(keep))

@@ -56,7 +56,13 @@ impl World {
 /// fails is tried again with longer units: what is wrong fails with any.
 #[track_caller]
 pub fn everywhere(program: impl AsyncFn(World) -> Result<()>) {
-    virtually(&program);
+    everywhere_under(SEEDS, program);
+}
+
+/// The same under so many schedules: for programs that start threads, which take longer and have more orders than those.
+#[track_caller]
+pub fn everywhere_under(seeds: u64, program: impl AsyncFn(World) -> Result<()>) {
+    virtually_under(seeds, &program);
     for millis in [4, 16, 64, 256] {
         let attempt = catch_unwind(AssertUnwindSafe(|| {
             let kernel = Kernel::new().unwrap();
@@ -81,10 +87,16 @@ pub fn in_order(program: impl AsyncFn(World) -> Result<()>) {
 /// The same as [`everywhere`], on the virtual clock only.
 #[track_caller]
 pub fn virtually(program: impl AsyncFn(World) -> Result<()>) {
+    virtually_under(SEEDS, program);
+}
+
+/// The same under so many schedules, as [`everywhere_under`].
+#[track_caller]
+pub fn virtually_under(seeds: u64, program: impl AsyncFn(World) -> Result<()>) {
     let _guard = Watchdog::start();
     let kernel = Kernel::builder().clock(Clock::Virtual).build().unwrap();
     check(&kernel, &program, World::VIRTUAL, "in order");
-    explore_kernels(0..SEEDS, |kernel| {
+    explore_kernels(0..seeds, |kernel| {
         check(kernel, &program, World::VIRTUAL, "shuffled");
         Ok(())
     });
