@@ -213,18 +213,19 @@ fn link() -> Result<Arc<Link>> {
 /// If the block panics, with its panic.
 ///
 /// ```
-/// use curio::{run, sleep, thread};
+/// use curio::{Error, Result, run, sleep, thread};
 /// use std::time::Duration;
 ///
 /// run(async {
 ///     let napper = thread::spawn(|| {
-///         thread::timeout_after(Duration::from_millis(1), || {
+///         let naps: Result<()> = thread::timeout_after(Duration::from_millis(1), || {
 ///             loop {
 ///                 thread::await_(|| sleep(Duration::from_secs(1000)))?;
 ///             }
-///         })
+///         });
+///         assert!(matches!(naps, Err(Error::Timeout(_))));
 ///     });
-///     napper.wait().await
+///     napper.join().await
 /// })
 /// .unwrap();
 /// ```
