@@ -30,6 +30,7 @@ fn threads_and_descriptors_are_given_back() {
     for _ in 0..20 {
         let kernel = Kernel::builder()
             .shutdown_timeout(Duration::from_millis(10))
+            .worker_idle_time(Duration::from_secs(1000))
             .build()
             .unwrap();
         let kernel_run = kernel.run(async {

@@ -259,8 +259,8 @@ fn a_future_of_somebody_else_is_dropped_and_the_thread_goes_on() {
         }
     }
     everywhere(async |w| {
-        let dropped = Arc::new(AtomicUsize::new(0));
-        let told = dropped.clone();
+        let (dropped, ended) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
+        let (told, ends) = (dropped.clone(), ended.clone());
         let task = thread::spawn(move || {
             let r = thread::await_(move || async move {
                 let _told = Told(told);
@@ -268,12 +268,19 @@ fn a_future_of_somebody_else_is_dropped_and_the_thread_goes_on() {
             });
             assert!(matches!(r, Err(Error::Cancelled(_))));
             thread::await_(move || sleep(w.t(1)))?;
+            ends.store(true, Ordering::SeqCst);
             r
         });
         sleep(w.t(1)).await?;
+        let since = clock();
         task.cancel().await?;
+        w.passed(since, 1);
         was_cancelled(task.join().await);
         assert_eq!(dropped.load(Ordering::SeqCst), 1);
+        assert!(
+            ended.load(Ordering::SeqCst),
+            "the task is not over before its thread is"
+        );
         Ok(())
     });
 }

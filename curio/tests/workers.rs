@@ -809,6 +809,27 @@ fn who_was_let_in_and_goes_away_lets_the_next_one_in() {
 }
 
 #[test]
+fn who_was_let_in_and_is_dropped_lets_the_next_one_in() {
+    virtually(async |_| {
+        let (f, started, release) = held();
+        let first = spawn(block_in_thread("key", f));
+        started.wait().await?;
+        let mut let_in = Box::pin(block_in_thread("key", || 7));
+        assert!(futures::poll!(&mut let_in).is_pending());
+        let next = spawn(block_in_thread("key", || 8));
+        while next.where_().is_empty() {
+            yield_now().await?;
+        }
+        drop(release);
+        first.join().await?;
+        // The end of the function has let it in, and it has not looked.
+        drop(let_in);
+        assert_eq!(next.join().await?, 8);
+        Ok(())
+    });
+}
+
+#[test]
 fn a_zombie_keeps_its_key_and_nobody_else() {
     let _guard = Watchdog::start();
     run(async {

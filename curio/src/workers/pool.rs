@@ -247,3 +247,41 @@ impl Queued {
         }
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::super::job::Errand;
+    use super::*;
+    use std::sync::mpsc::channel;
+    use std::task::Context as TaskContext;
+
+    #[test]
+    fn what_is_withdrawn_leaves_the_queue() {
+        let pool = Pool::new(1, Duration::from_secs(10));
+        let start = |function: Box<dyn FnOnce() + Send>| {
+            let errand = Errand::new(function, &TaskContext::from_waker(Waker::noop()));
+            let queued = pool.submit(errand.work()).unwrap();
+            errand.queued(queued)
+        };
+        let waiting = || pool.0.with(|state, _| (state.queue.len(), state.workers));
+        let ((begins, begun), (release, released)) = (channel(), channel::<()>());
+        let busy = start(Box::new(move || {
+            begins.send(()).unwrap();
+            let _ = released.recv();
+        }));
+        begun.recv().unwrap();
+        let mut queued: Vec<_> = (0..10).map(|_| start(Box::new(|| ()))).collect();
+        assert_eq!(waiting(), (10, 1));
+        for (at, left) in [(3, 9), (0, 8), (7, 7)] {
+            drop(queued.remove(at));
+            assert_eq!(waiting(), (left, 1));
+        }
+        assert!(queued[2].withdraw() && !queued[2].withdraw());
+        assert_eq!(waiting(), (6, 1));
+        queued.clear();
+        assert_eq!(waiting(), (0, 1));
+        drop(busy);
+        assert_eq!(waiting(), (0, 0), "a zombie does not count");
+        drop(release);
+    }
+}
