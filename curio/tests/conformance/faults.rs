@@ -5,7 +5,7 @@
 //! | B1 | `timeout_after(None)` breaks on a normal exit, and as the outer one of a timeout that fires | below |
 //! | B2 | `Condition.notify(n)` with fewer than n waiters ends the kernel | below |
 //! | B3 | a cancelled task that leaves a timeout arms the outer deadline again | below |
-//! | B4 | a thread that outlives its kernel writes to a descriptor that is closed, or another's by now | below, for wakers and universal objects; for worker threads when they come |
+//! | B4 | a thread that outlives its kernel writes to a descriptor that is closed, or another's by now | below, for wakers and universal objects; for worker threads: `tests/workers.rs`, `tests/leaks.rs` |
 //! | B5 | to cancel one member of a group fails the group | below |
 //! | B6 | a getter that comes late takes the item of one that was woken, which goes to the end of the line | below |
 //! | B7 | closing a socket does not wake its reader | below |
@@ -14,7 +14,7 @@
 //! | B10 | an accept loop that dies does so in silence, and new clients hang | cannot be: what ends the loop is what `run_server` gives; that the loop outlives a lack of descriptors: `tests/faults.rs` |
 //! | B11 | several small faults of streams | when streams come |
 //! | B12 | `UniversalQueue.full()` is always false, `Queue.full()` not always a bool | below |
-//! | B13 | `run_in_thread(call_on_cancel=)` always fails | when worker threads come |
+//! | B13 | `run_in_thread(call_on_cancel=)` always fails | there is none: what a function gives too late is dropped, and `Drop` is that call; `tests/workers.rs` |
 //! | B14 | the waiters of universal events and results are kept without the lock | below |
 //! | B15 | a monitor that cannot have its port ends with a traceback | when the monitor comes |
 //! | B16 | `SystemExit` in a member leaves at once, its siblings are cancelled much later | below |
