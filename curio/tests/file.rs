@@ -297,7 +297,12 @@ fn reads_that_are_interrupted_at_random_lose_nothing() {
     run(async {
         let mut file = File::open(&path).await?;
         let (mut back, mut interrupted, mut n) = (Vec::new(), 0, 0_u64);
-        while back.len() < bytes.len() {
+        // Again, if the machine was too quick to be interrupted; the watchdog bounds it.
+        while back.len() < bytes.len() || interrupted == 0 {
+            if back.len() == bytes.len() {
+                back.clear();
+                file.rewind().await?;
+            }
             n += 1;
             let mut buf = vec![0; 1 + (n as usize * 7919) % 40_000];
             let limit = Duration::from_micros(n * 31 % 60);
@@ -343,7 +348,6 @@ fn reads_that_are_interrupted_at_random_lose_nothing() {
             }
         }
         assert!(back == bytes);
-        assert!(interrupted > 0, "the test has tested nothing");
         Ok(())
     })
     .unwrap();
@@ -357,7 +361,13 @@ fn writes_that_are_interrupted_at_random_say_how_far_they_got() {
     run(async {
         let mut file = File::create(&path).await?;
         let (mut done, mut partial, mut n) = (0, 0, 0_u64);
-        while done < bytes.len() {
+        // Again, as above.
+        while done < bytes.len() || partial == 0 {
+            if done == bytes.len() {
+                done = 0;
+                file.rewind().await?;
+                file.set_len(0).await?;
+            }
             n += 1;
             let limit = Duration::from_micros(n * 97 % 3_000);
             let size = 1 + (n as usize * 791_939) % 8_000_000;
@@ -377,7 +387,6 @@ fn writes_that_are_interrupted_at_random_say_how_far_they_got() {
             );
         }
         assert!(std::fs::read(&path)? == bytes);
-        assert!(partial > 0, "the test has tested nothing");
         Ok(())
     })
     .unwrap();
