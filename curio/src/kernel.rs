@@ -7,6 +7,11 @@
 //! several switches. How it all ends is in `shutdown`.
 
 mod builder;
+#[cfg(unix)]
+mod exits;
+#[cfg(not(unix))]
+#[path = "kernel/no_exits.rs"]
+mod exits;
 mod gather;
 mod shutdown;
 
@@ -31,6 +36,7 @@ use crate::task::{Task, spawn_in};
 use crate::waker;
 
 pub use builder::Builder;
+use exits::Exits;
 
 /// How many task runs go between two looks at the sockets.
 const BATCH: usize = 128;
@@ -103,6 +109,7 @@ pub fn running() -> bool {
 pub struct Kernel {
     context: Rc<Context>,
     shutdown_timeout: Duration,
+    exit_on: Box<[exits::Signal]>,
     closed: bool,
 }
 
@@ -212,10 +219,11 @@ impl Kernel {
         let _running = Running::enter(&self.context)?;
         let mut none = |_: &mut TaskContext<'_>| Poll::Pending;
         let mut main = Main::new(None, &mut none);
+        let exits = Exits::watch(&self.exit_on, &self.context.remote)?;
         while self.context.tables.borrow().workers > 0 {
             self.run_batch(BATCH, &mut main);
             self.context.tell();
-            if let Some(code) = self.context.exit.take() {
+            if let Some(code) = self.context.exit.take().or_else(|| exits.code()) {
                 return Err(Error::Exit(code));
             }
             if self.context.tables.borrow().workers > 0 {
@@ -332,12 +340,14 @@ impl Kernel {
     /// Runs everything until the main task has ended.
     fn drive(&self, main: &mut Main<'_>) -> Result<()> {
         let context = &*self.context;
+        let mut exits = Some(Exits::watch(&self.exit_on, &context.remote)?);
         let mut exit: Option<(i32, u64, Instant)> = None;
         loop {
             self.run_batch(BATCH, main);
-            if exit.is_none()
-                && let Some(code) = context.exit.take()
+            if let Some(signals) = &exits
+                && let Some(code) = context.exit.take().or_else(|| signals.code())
             {
+                exits = None;
                 // Somebody asked for the end. The main task is told as any other, and has as long.
                 context.forget_time();
                 let until = context.after(context::nanos(self.shutdown_timeout));

@@ -82,6 +82,9 @@
 //! | `with timeout_after(1):`, `with lock:` in such a thread | [`thread::timeout_after`], [`thread::Token`] for what stays in the kernel's thread |
 //! | `aopen(path)` | [`file::File::open`] and the like, [`file::OpenOptions`]; the methods of `std` |
 //! | `socket.getaddrinfo` | [`net::lookup_host`]; [`open_connection`] and [`tcp_server`] take names |
+//! | `SignalQueue`, `SignalEvent`, `SignalSet(..).wait()` (2015) | `SignalQueue::new([..])?.get()`, `SignalEvent::new([..])?.wait()`, see `signal`; dropping gives the signal back |
+//! | `SignalSet.ignore()`, `ignore_signals(..)` | `let ignored = signal::ignore([..])?` |
+//! | Ctrl-C as `KeyboardInterrupt` out of `run` | `Kernel::builder().exit_on([SIGINT])`; [`run`] leaves signals alone |
 //! | `curio.traps` | [`traps`] |
 //! | `Activation`, `activations=[..]` | [`Activation`], [`Builder::activation`]; [`trace`] records a run |
 //! | `curio_running()` | [`running`] |
@@ -119,6 +122,8 @@ mod readiness;
 mod remote;
 mod scopes;
 mod server;
+#[cfg(unix)]
+pub mod signal;
 mod slot;
 mod state;
 pub mod sync;
@@ -146,6 +151,9 @@ pub use kernel::{Builder, Kernel, run, running};
 pub use outcome::{Outcome, Value};
 pub use queue::{LifoQueue, PriorityQueue, Queue};
 pub use server::{open_connection, run_server, tcp_server};
+#[cfg(unix)]
+#[doc(no_inline)]
+pub use signal::{SignalEvent, SignalQueue};
 pub use state::State;
 #[doc(no_inline)]
 pub use sync::{

@@ -136,6 +136,12 @@ impl Remote {
         }
     }
 
+    /// Makes the kernel look around, from any thread: if it sleeps, or is about to, it wakes up.
+    #[cfg(unix)]
+    pub(crate) fn ring(&self) {
+        let _ = self.bell.wake();
+    }
+
     /// Whether there is anything in the inbox.
     pub(crate) fn has_mail(&self) -> bool {
         self.mailbox.has_mail()

@@ -38,7 +38,7 @@ mod descriptor;
 #[path = "universal/no_descriptor.rs"]
 mod descriptor;
 mod event;
-mod operation;
+pub(crate) mod operation;
 mod queue;
 mod result;
 

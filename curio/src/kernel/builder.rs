@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::Kernel;
+use super::exits;
 use crate::activation::Activation;
 use crate::context::{Clock, Context, WorkerLimits};
 use crate::error::Result;
@@ -16,6 +17,7 @@ pub struct Builder {
     shutdown_timeout: Duration,
     activations: Vec<Installed>,
     workers: WorkerLimits,
+    exit_on: Vec<exits::Signal>,
 }
 
 impl Builder {
@@ -29,6 +31,7 @@ impl Builder {
                 threads: 64,
                 idle: Duration::from_secs(10),
             },
+            exit_on: Vec::new(),
         }
     }
 
@@ -116,6 +119,38 @@ impl Builder {
         self
     }
 
+    /// Signals that end a run in the orderly way in which [`Error::exit`](crate::Error::exit) does (Python's
+    /// `KeyboardInterrupt`): the main task is cancelled, and the run gives [`Error::Exit`](crate::Error::Exit) with 128 and the
+    /// number of the signal, which is the code that shells have for it. Unix only. Without this, a kernel leaves all signals
+    /// alone.
+    ///
+    /// It is the last resort: while somebody else watches the signal (a [`SignalEvent`](crate::SignalEvent)), it concerns only
+    /// them. And it works once in a run: the next such signal does at once what it always did, so that a second Ctrl-C
+    /// ends a program whose orderly end takes too long. It works while [`run`](Kernel::run) or [`run_all`](Kernel::run_all)
+    /// runs, and at no other time; not in [`run_once`](Kernel::run_once), nor while the kernel shuts down.
+    ///
+    /// ```standalone_crate
+    /// use curio::signal::{SIGINT, SIGTERM, raise};
+    /// use curio::{Error, Kernel, Result, sleep};
+    /// use std::time::Duration;
+    ///
+    /// async fn main() -> Result<()> {
+    ///     raise(SIGINT)?; // or from the keyboard: Control-C
+    ///     let slept = sleep(Duration::from_secs(1000)).await;
+    ///     println!("Fine. Saving my work.");
+    ///     slept
+    /// }
+    ///
+    /// let kernel = Kernel::builder().exit_on([SIGINT, SIGTERM]).build().unwrap();
+    /// let ended = kernel.run(main());
+    /// assert!(matches!(ended, Err(Error::Exit(130)))); // to be given to std::process::exit
+    /// ```
+    #[cfg(unix)]
+    pub fn exit_on(mut self, signals: impl IntoIterator<Item = impl Into<crate::signal::Signal>>) -> Builder {
+        self.exit_on.extend(signals.into_iter().map(Into::into));
+        self
+    }
+
     /// Makes the kernel.
     ///
     /// # Errors
@@ -130,6 +165,7 @@ impl Builder {
         Ok(Kernel {
             context: Context::new(self.clock, self.seed, self.activations, self.workers)?,
             shutdown_timeout: self.shutdown_timeout,
+            exit_on: self.exit_on.into(),
             closed: false,
         })
     }

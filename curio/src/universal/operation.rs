@@ -30,7 +30,7 @@ use crate::remote::{Call, Line, Shared, Wakes, block_on};
 use crate::traps::{self, Label, Waiting};
 
 /// What one kind of operation does with the state of its object. All of it happens under the object's lock (U3).
-pub(super) trait Step {
+pub(crate) trait Step {
     type State;
     type Output;
 
@@ -53,9 +53,9 @@ pub(super) trait Step {
 }
 
 /// An operation on a universal object.
-pub(super) struct Operation<'a, S: Step> {
+pub(crate) struct Operation<'a, S: Step> {
     shared: &'a Shared<S::State>,
-    pub(super) step: S,
+    pub(crate) step: S,
     /// Its place in the line (U1).
     place: Option<u32>,
     /// Its wait node, inside of a task.
@@ -76,7 +76,7 @@ enum Look<T> {
 
 impl<'a, S: Step> Operation<'a, S> {
     #[track_caller]
-    pub(super) fn new(shared: &'a Shared<S::State>, step: S) -> Operation<'a, S> {
+    pub(crate) fn new(shared: &'a Shared<S::State>, step: S) -> Operation<'a, S> {
         Operation {
             shared,
             step,
@@ -137,7 +137,7 @@ impl<'a, S: Step> Operation<'a, S> {
     }
 
     /// Runs the operation in a thread that has no kernel.
-    pub(super) fn block(mut self, limit: Option<Duration>) -> Result<S::Output> {
+    pub(crate) fn block(mut self, limit: Option<Duration>) -> Result<S::Output> {
         if running() {
             return Err(Error::KernelRunning);
         }
