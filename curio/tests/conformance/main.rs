@@ -15,7 +15,7 @@
 //!
 //! | files that are not translated | why |
 //! |---|---|
-//! | `test_io`, `test_socket`, `test_network`, `test_channel`, `test_subprocess`, `test_signal`; `curio/test/socketserver.py`, `socket.py`, `subprocess.py` of 2015 | with the stages that they test |
+//! | `test_io`, `test_socket`, `test_network`, `test_channel`, `test_subprocess`; `curio/test/socketserver.py`, `socket.py`, `subprocess.py` of 2015 | with the stages that they test |
 //! | `test_asyncgen`, `test_meta`, `test_blocking` and the like | Python's coroutines, and ways to tell them apart |
 //! | `test_local`, `test_tls` | task-local values, gone from Python too |
 //! | `test_asyncio`, `test_pytest_plugin` | bridges to parts of Python, gone from there too |
@@ -36,6 +36,8 @@ mod test_kernel;
 mod test_kernel_2015;
 mod test_promise;
 mod test_queue;
+#[cfg(unix)]
+mod test_signal;
 mod test_sync;
 mod test_task;
 mod test_thread;
