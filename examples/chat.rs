@@ -11,14 +11,28 @@
 //!
 //! Each client has a task that reads and one that writes, in a group. If one fails, the other is cancelled, wherever it
 //! waits. At the end of what the client says, it leaves the room, and hears the rest of what was said until then.
+//!
+//! On SIGHUP the server starts afresh: all clients are told, and dropped.
 
-use curio::net::{TcpListener, TcpStream, ToAddrs};
+use curio::net::{TcpListener, TcpStream};
 use curio::{
-    Queue, Result, TaskGroup, TaskRef, current_task, disable_cancellation, run, run_server, yield_now,
+    Error, Queue, Result, TaskGroup, TaskRef, current_task, disable_cancellation, ignore_after, run,
+    run_server, spawn, yield_now,
 };
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::time::Duration;
+
+#[cfg(unix)]
+use curio::{SignalQueue, signal::SIGHUP};
+
+#[cfg(not(unix))]
+#[path = "common/no_signals.rs"]
+mod no_signals;
+#[cfg(not(unix))]
+use no_signals::{SignalQueue, signal::SIGHUP};
 
 #[path = "common/address.rs"]
 mod address;
@@ -29,8 +43,8 @@ A chat server. Join it with: nc 127.0.0.1 25000
 Usage: cargo run --example chat -- [ADDRESS]
 
 ADDRESS is like 127.0.0.1:25000, or like :25000 for all interfaces, which is
-the default. Port 0 is any free port; the first line that is printed names it.
-Ctrl-C ends the server.
+the default. Port 0 is any free port; the second line that is printed names it.
+Ctrl-C ends the server, and `pkill -HUP chat` restarts it.
 
 A line of more than 1000 bytes is passed on in pieces. Whoever is more than
 100 messages behind, because it does not read, is thrown out.
@@ -95,16 +109,27 @@ async fn room(news: Queue<News>) -> Result<()> {
     }
 }
 
-/// Serves one client.
-async fn chat_client(news: &Queue<News>, client: TcpStream, addr: SocketAddr) -> Result<()> {
+/// Serves one client. `closing`: whoever is cancelled now is so because the server goes away.
+async fn chat_client(
+    news: &Queue<News>,
+    closing: &Cell<bool>,
+    client: TcpStream,
+    addr: SocketAddr,
+) -> Result<()> {
     println!("Connection from {addr}");
     let client = Rc::new(client);
     let mut lines = Lines::new(client.clone());
     let chatted = match ask_name(&client, &mut lines).await {
-        Ok(Some(name)) => chat(news, client, lines, name).await,
+        Ok(Some(name)) => chat(news, client.clone(), lines, name).await,
         Ok(None) => Ok(()),
         Err(error) => Err(error),
     };
+    if closing.get() && chatted.as_ref().is_err_and(Error::is_cancellation) {
+        // Nobody else writes any more. A cancelled task may wait, but not for ever, if this client does not read;
+        // and it may be gone.
+        let told = client.write_all(b"SERVER IS GOING AWAY!\n");
+        let _ = ignore_after(Duration::from_secs(1), told).await;
+    }
     println!("Connection closed");
     chatted
 }
@@ -206,23 +231,40 @@ impl Lines {
     }
 }
 
-async fn chat_server(addr: impl ToAddrs) -> Result<()> {
-    let listener = TcpListener::bind(addr)?;
-    println!("Server listening at {}", listener.local_addr()?);
+async fn chat_server(listener: TcpListener, closing: Rc<Cell<bool>>) -> Result<()> {
     let news = Queue::bounded(NEWS);
     // The room opens before the first client comes, and closes when the last one has left.
     TaskGroup::none()
         .scope(async |g| {
             g.spawn(room(news.clone()));
             run_server(listener, async move |client, addr| {
-                chat_client(&news, client, addr).await
+                chat_client(&news, &closing, client, addr).await
             })
             .await
         })
         .await
 }
 
+/// Starts the server, and starts it again whenever SIGHUP comes.
+async fn manage(addr: &str) -> Result<()> {
+    let restart = SignalQueue::new([SIGHUP])?;
+    let mut addr = addr.to_string();
+    loop {
+        let listener = TcpListener::bind(addr.as_str())?;
+        println!("Starting the server");
+        let listens_at = listener.local_addr()?;
+        println!("Server listening at {listens_at}");
+        addr = listens_at.to_string(); // port 0 is another one each time
+        let closing = Rc::new(Cell::new(false));
+        let server = spawn(chat_server(listener, closing.clone()));
+        restart.get().await?;
+        println!("Server shutting down");
+        closing.set(true);
+        server.cancel().await?;
+    }
+}
+
 fn main() -> Result<()> {
     let addr = address::read(HELP);
-    run(chat_server(&addr))
+    run(manage(&addr))
 }

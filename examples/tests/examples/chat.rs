@@ -22,6 +22,7 @@ struct Server {
 impl Server {
     fn start() -> Server {
         let running = Running::start(example("chat").arg("127.0.0.1:0"));
+        assert_eq!(running.line(), "Starting the server");
         let line = running.line();
         let addr = line.strip_prefix("Server listening at ").expect("it says where");
         let addr = addr.parse().expect("an address");
@@ -357,11 +358,51 @@ fn control_c_ends_the_server() {
 
     let server = Server::start();
     let max = Client::join(&server, "Max");
-    let id = server.running.id().to_string();
-    let kill = Command::new("kill").args(["-INT", &id]).status();
-    assert!(kill.expect("`kill` is there").success());
+    server.running.kill("INT");
     let finished = server.running.finish();
     assert_eq!(finished.status.signal(), Some(2));
     assert_eq!(finished.stderr, "");
     assert_eq!(max.rest(), "");
+}
+
+#[test]
+#[cfg(unix)]
+fn sighup_restarts_the_server_and_all_are_told() {
+    let server = Server::start();
+    for _ in 0..3 {
+        let mut max = Client::join(&server, "Max");
+        let mut lillian = Client::join(&server, "Lillian");
+        max.expect("Lillian:joined");
+        max.send("hello\n");
+        expect(&mut [&mut max, &mut lillian], "Max:hello");
+        let mut shy = Client::connect(&server);
+        let mut asked = [0; 11];
+        shy.stream.read_exact(&mut asked).expect("it is asked");
+        let mut gone = Client::join(&server, "Gone");
+        gone.send("bye\n");
+        gone.expect("Gone:bye");
+        gone.finish();
+        assert_eq!(gone.rest(), "");
+        server.running.kill("HUP");
+        let told = "SERVER IS GOING AWAY!\n";
+        // What was said before the signal is heard before.
+        for client in [max, lillian] {
+            let rest = client.rest();
+            assert_eq!(rest.lines().last(), Some(told.trim_end()), "{rest}");
+        }
+        assert_eq!(shy.rest(), told);
+        let mut lines = std::iter::from_fn(|| Some(server.running.line()));
+        let connections = lines.by_ref().take_while(|line| line != "Server shutting down");
+        assert_eq!(
+            connections
+                .filter(|line| line.starts_with("Connection from"))
+                .count(),
+            4
+        );
+        for _ in 0..3 {
+            assert_eq!(lines.next().as_deref(), Some("Connection closed"));
+        }
+        assert_eq!(lines.next().as_deref(), Some("Starting the server"));
+        assert_eq!(lines.next(), Some(format!("Server listening at {}", server.addr)));
+    }
 }

@@ -89,10 +89,12 @@ impl Running {
         }
     }
 
-    /// The process.
+    /// Sends it a signal, as from another terminal.
     #[cfg(unix)]
-    pub(crate) fn id(&self) -> u32 {
-        self.child.id()
+    pub(crate) fn kill(&self, signal: &str) {
+        let id = self.child.id().to_string();
+        let kill = Command::new("kill").args(["-s", signal, &id]).status();
+        assert!(kill.expect("`kill` is there").success());
     }
 
     /// Whether it is still there.

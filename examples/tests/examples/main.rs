@@ -8,4 +8,6 @@ mod child;
 mod happy_eyeballs;
 mod readme;
 mod servers;
+#[cfg(unix)]
+mod signals;
 mod transcripts;

@@ -1,4 +1,4 @@
-//! The two echo servers, with real clients.
+//! The echo servers, with real clients. What they do with signals is in `signals`.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 
 use crate::child::{LIMIT, Running, example, has_netcat};
 
-const SERVERS: [&str; 2] = ["echo", "echo_server"];
+const SERVERS: [&str; 3] = ["echo", "echo_server", "managed_echo"];
 
 /// A server and its first client.
-fn start(server: &str) -> (Running, TcpStream) {
+pub(crate) fn start(server: &str) -> (Running, TcpStream) {
     let mut running;
     let client = loop {
         let listens_at: SocketAddr;
@@ -24,7 +24,7 @@ fn start(server: &str) -> (Running, TcpStream) {
                     .expect("the first line says where");
                 (running, addr.parse().expect("an address"))
             }
-            // This one does not say where it listens, so it gets a port that was free a moment ago.
+            // These do not say where they listen, so they get a port that was free a moment ago.
             other => {
                 let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
                 let addr = listener.local_addr().expect("it is bound");
@@ -36,12 +36,15 @@ fn start(server: &str) -> (Running, TcpStream) {
             break client;
         }
     };
+    if server == "managed_echo" {
+        assert_eq!(running.line(), "Starting the server");
+    }
     assert_eq!(running.line(), format!("Connection from {}", local_addr(&client)));
     (running, client)
 }
 
 /// Connects as soon as the server listens. None if the server has ended: somebody else took its port.
-fn connect(server: &mut Running, addr: SocketAddr) -> Option<TcpStream> {
+pub(crate) fn connect(server: &mut Running, addr: SocketAddr) -> Option<TcpStream> {
     let deadline = Instant::now() + LIMIT;
     loop {
         match TcpStream::connect(addr) {
@@ -67,13 +70,13 @@ fn local_addr(client: &TcpStream) -> SocketAddr {
 }
 
 /// A further client of the server that this one is connected to.
-fn another(server: &mut Running, client: &TcpStream) -> TcpStream {
+pub(crate) fn another(server: &mut Running, client: &TcpStream) -> TcpStream {
     let client = connect(server, client.peer_addr().expect("it is connected")).expect("the server lives");
     assert_eq!(server.line(), format!("Connection from {}", local_addr(&client)));
     client
 }
 
-fn say(mut client: &TcpStream, text: &str) {
+pub(crate) fn say(mut client: &TcpStream, text: &str) {
     client.write_all(text.as_bytes()).expect("the server reads");
     let mut answer = vec![0; text.len()];
     client.read_exact(&mut answer).expect("the server answers");
@@ -81,7 +84,7 @@ fn say(mut client: &TcpStream, text: &str) {
 }
 
 /// Says that nothing will follow, and expects the same from the server.
-fn leave(server: &Running, mut client: TcpStream) {
+pub(crate) fn leave(server: &Running, mut client: TcpStream) {
     client.shutdown(Shutdown::Write).expect("it is connected");
     let mut rest = Vec::new();
     client.read_to_end(&mut rest).expect("the server closes, too");
@@ -210,10 +213,7 @@ fn control_c_ends_a_server() {
     for name in SERVERS {
         let (server, client) = start(name);
         say(&client, "Hello\n");
-        let kill = Command::new("kill")
-            .args(["-INT", &server.id().to_string()])
-            .status();
-        assert!(kill.expect("`kill` is there").success());
+        server.kill("INT");
         assert_eq!(server.finish().status.signal(), Some(SIGINT), "{name}");
         let end = (&client).read(&mut [0; 1]);
         assert!(matches!(end, Ok(0) | Err(_)), "the client is still served");
