@@ -194,10 +194,69 @@ fn signals_are_kept_while_nobody_waits() {
     });
 }
 
-/// Whoever was chosen for a signal and is cancelled in the same turn passes it on.
+/// Signals that come at the same instant, because they were blocked, are handled one after the other.
+#[test]
+fn signals_that_were_blocked_come_in_order() {
+    alone("signals_that_were_blocked_come_in_order", || {
+        let signals = SignalQueue::new([SIGUSR1, SIGUSR2, SIGTERM]).unwrap();
+        // SAFETY: the set lives here.
+        let set = unsafe {
+            let mut set = std::mem::zeroed();
+            libc::sigfillset(&mut set);
+            set
+        };
+        // SAFETY: as above.
+        let mask = |how| {
+            assert_eq!(
+                unsafe { libc::pthread_sigmask(how, &set, std::ptr::null_mut()) },
+                0
+            )
+        };
+        mask(libc::SIG_BLOCK);
+        for signal in [SIGTERM, SIGUSR2, SIGUSR1] {
+            raise(signal).unwrap();
+        }
+        assert_eq!(signals.try_get(), None);
+        mask(libc::SIG_UNBLOCK);
+        // In the order of their numbers, which is the system's.
+        for signal in [SIGUSR1, SIGUSR2, SIGTERM] {
+            assert_eq!(signals.blocking_get().unwrap(), signal);
+        }
+    });
+}
+
+/// Whoever was chosen for a signal and goes away before it comes passes it on.
 #[test]
 fn a_signal_for_one_who_goes_away_is_for_the_next() {
     alone("a_signal_for_one_who_goes_away_is_for_the_next", || {
+        let signals = SignalQueue::new([SIGUSR1]).unwrap();
+        let program = async {
+            let mut first = signals.get();
+            assert!(futures::poll!(&mut first).is_pending());
+            let second = spawn({
+                let signals = signals.clone();
+                async move { signals.get().await }
+            });
+            until_it_waits(&second).await?;
+            raise(SIGUSR1)?;
+            // It has come, and is kept for the first.
+            while format!("{signals:?}") != "SignalQueue { pending: 1 }" {
+                thread::yield_now();
+            }
+            assert_eq!(signals.try_get(), None);
+            assert_eq!(second.state().as_str(), "SIGNAL_WAIT");
+            drop(first);
+            assert_eq!(second.join().await?, SIGUSR1);
+            Ok(())
+        };
+        run(program).unwrap();
+    });
+}
+
+/// A cancelled task either has the signal or has left it to the next.
+#[test]
+fn a_signal_and_a_cancel_at_once() {
+    alone("a_signal_and_a_cancel_at_once", || {
         let signals = SignalQueue::new([SIGUSR1]).unwrap();
         for seed in 0..200 {
             let kernel = Kernel::builder()
@@ -214,22 +273,14 @@ fn a_signal_for_one_who_goes_away_is_for_the_next() {
                 until_it_waits(&first).await?;
                 until_it_waits(&second).await?;
                 raise(SIGUSR1)?;
-                // Now or a little later, it is chosen; we do not let it run before it is cancelled.
-                let chosen = signals.try_get();
-                assert_eq!(chosen, None);
-                let (quick, slow) = if seed % 2 == 0 {
-                    (first, second)
-                } else {
-                    (second, first)
-                };
-                quick.cancel_nowait();
-                quick.wait().await?;
-                match quick.join().await {
+                first.cancel_nowait();
+                first.wait().await?;
+                match first.join().await {
                     Ok(signal) => {
                         assert_eq!(signal, SIGUSR1);
-                        slow.cancel().await?;
+                        second.cancel().await?;
                     }
-                    Err(_) => assert_eq!(slow.join().await?, SIGUSR1),
+                    Err(_) => assert_eq!(second.join().await?, SIGUSR1),
                 }
                 Ok(())
             };
@@ -239,7 +290,6 @@ fn a_signal_for_one_who_goes_away_is_for_the_next() {
     });
 }
 
-/// Each gets one of two, whichever that is: nobody gets both, and none is lost.
 #[test]
 fn several_tasks_at_one_queue_share_the_signals() {
     alone("several_tasks_at_one_queue_share_the_signals", || {
@@ -728,13 +778,16 @@ fn a_signal_ends_the_run_in_an_orderly_way() {
         for signal in [SIGINT, SIGTERM] {
             let kernel = Kernel::builder().exit_on([SIGINT, SIGTERM]).build().unwrap();
             let kid = kernel.spawn(careful("kid", Duration::from_millis(1)));
-            let sender = thread::spawn(move || kill(signal));
-            let ended = kernel.run(careful("main", Duration::from_millis(1)));
+            let ended = kernel.run(async {
+                let sender = thread::spawn(move || kill(signal));
+                let ended = careful("main", Duration::from_millis(1)).await;
+                sender.join().unwrap();
+                ended
+            });
             let code = 128 + signal.number();
             assert!(matches!(ended, Err(Error::Exit(n)) if n == code), "{ended:?}");
             // Only the main task was told; the others when the kernel ends.
             assert!(!kid.terminated());
-            sender.join().unwrap();
             // A second run starts afresh.
             raise_soon_after_start(&kernel);
             kernel.shutdown().unwrap();

@@ -291,7 +291,7 @@ mod tests {
 
     /// The only test of this program that touches signals.
     #[test]
-    fn nothing_is_lost_when_the_pipe_is_full() {
+    fn nothing_is_lost_when_the_pipe_is_full_and_nobody_writes_to_a_closed_one() {
         const MANY: u32 = 100_000;
         let (pipe, mut receiver) = mio::unix::pipe::new().unwrap();
         connect(pipe.as_raw_fd());
@@ -340,7 +340,16 @@ mod tests {
         assert_eq!(sent + counted, 2 * MANY);
         assert!(counted > 0, "the pipe was never full");
         restore(libc::SIGUSR1, &before);
-        disconnect();
+        // N3: as long as a handler is at it, nobody closes the pipe.
+        WRITING.fetch_add(1, SeqCst);
+        let disconnected = std::thread::spawn(disconnect);
+        while PIPE.load(SeqCst) >= 0 {
+            std::thread::yield_now();
+        }
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        assert!(!disconnected.is_finished());
+        WRITING.fetch_sub(1, SeqCst);
+        disconnected.join().unwrap();
         assert_eq!(WRITING.load(SeqCst), 0);
         assert!(!Disposition::exchange(libc::SIGUSR1, None).unwrap().is_ours());
     }
