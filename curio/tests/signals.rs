@@ -205,12 +205,10 @@ fn signals_that_were_blocked_come_in_order() {
             libc::sigfillset(&mut set);
             set
         };
-        // SAFETY: as above.
         let mask = |how| {
-            assert_eq!(
-                unsafe { libc::pthread_sigmask(how, &set, std::ptr::null_mut()) },
-                0
-            )
+            // SAFETY: as above.
+            let failed = unsafe { libc::pthread_sigmask(how, &set, std::ptr::null_mut()) };
+            assert_eq!(failed, 0);
         };
         mask(libc::SIG_BLOCK);
         for signal in [SIGTERM, SIGUSR2, SIGUSR1] {
@@ -502,10 +500,8 @@ fn an_ignored_signal_is_ignored_again() {
             raise(SIGHUP).unwrap();
         }
         // SAFETY: as above.
-        assert_eq!(
-            unsafe { libc::signal(libc::SIGHUP, libc::SIG_DFL) },
-            libc::SIG_IGN
-        );
+        let now = unsafe { libc::signal(libc::SIGHUP, libc::SIG_DFL) };
+        assert_eq!(now, libc::SIG_IGN);
     });
 }
 
