@@ -39,10 +39,11 @@ Usage: cargo run -p book -- build
 
 const HELP_CHECK: &str = "\
 Builds the book and checks its pages: listings, links, the order of sections, exercises and their hints,
-invariants and their tests, terms, and that every item of a stage is shown. Each failure is a line with
-its file and line.
+invariants and their tests, terms, and that every item of a stage is shown. Then runs the chapters'
+programs and compares what they print with what is stored. Each failure is a line with its file and line.
 
 Usage: cargo run -p book -- check
+       cargo run -p book -- check --no-run    only look at the files
 ";
 
 const HELP_DIFF: &str = "\
@@ -79,7 +80,7 @@ Usage: cargo run -p book -- preprocess                      run by mdbook
 enum Job {
     Help(&'static str),
     Build,
-    Check,
+    Check { run: bool },
     Diff { from: Option<u32>, to: u32 },
     Progress { dir: Option<PathBuf> },
     Serve { port: u16, open: bool },
@@ -112,15 +113,20 @@ fn job(arguments: impl Iterator<Item = OsString>) -> Result<Job, lexopt::Error> 
     let mut port = None;
     let mut open = false;
     let mut help = false;
+    let mut run = true;
     while let Some(argument) = arguments.next()? {
         match argument {
             Arg::Short('h') | Arg::Long("help") => help = true,
             Arg::Long("port") => port = Some(arguments.value()?.parse()?),
             Arg::Long("open") => open = true,
+            Arg::Long("no-run") => run = false,
             Arg::Value(value) if command.is_none() => command = Some(value.string()?),
             Arg::Value(value) => rest.push(value.string()?),
             argument => return Err(argument.unexpected()),
         }
+    }
+    if !run && command.as_deref() != Some("check") {
+        return Err("--no-run belongs to check".into());
     }
     let serving = port.is_some() || open;
     let Some(command) = command else {
@@ -143,7 +149,7 @@ fn job(arguments: impl Iterator<Item = OsString>) -> Result<Job, lexopt::Error> 
     }
     match (command.as_str(), rest.as_slice()) {
         ("build", []) => Ok(Job::Build),
-        ("check", []) => Ok(Job::Check),
+        ("check", []) => Ok(Job::Check { run }),
         ("diff", [to]) => Ok(Job::Diff {
             from: None,
             to: stage(to)?,
@@ -189,8 +195,8 @@ fn run(job: Job) -> Result<()> {
             let site = builder::build(&book())?;
             print(format_args!("The book is in {}\n", site.display()))
         }
-        Job::Check => {
-            let (site, pages) = check::check(&book())?;
+        Job::Check { run } => {
+            let (site, pages) = check::check(&book(), run)?;
             let pages = stages::counted(pages, "page");
             print(format_args!(
                 "All is well with {pages}; the book is in {}\n",
@@ -239,9 +245,11 @@ fn run(job: Job) -> Result<()> {
 
 fn print(text: impl Display) -> Result<()> {
     let mut out = io::stdout().lock();
-    write!(out, "{text}")
-        .and_then(|()| out.flush())
-        .context("cannot write to standard output")
+    match write!(out, "{text}").and_then(|()| out.flush()) {
+        // Whoever reads has seen enough, as `head` has after some lines.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        result => result.context("cannot write to standard output"),
+    }
 }
 
 /// The folder of the book: this package's, as cargo says when it runs us.
@@ -268,7 +276,8 @@ mod tests {
             ("-h --port 1", Job::Help(HELP)),
             ("build", Job::Build),
             ("build --help", Job::Help(HELP_BUILD)),
-            ("check", Job::Check),
+            ("check", Job::Check { run: true }),
+            ("check --no-run", Job::Check { run: false }),
             ("diff 4", Job::Diff { from: None, to: 4 }),
             ("diff 3 4", Job::Diff { from: Some(3), to: 4 }),
             ("start x", Job::Start { dir: "x".into() }),
@@ -296,6 +305,7 @@ mod tests {
             ("diff 1 2 3", "unexpected argument \"3\""),
             ("start", "start needs the name"),
             ("build x", "unexpected argument \"x\""),
+            ("build --no-run", "--no-run belongs to check"),
             ("build --port 1", "--port and --open belong to serving"),
             ("preprocess supports", "unexpected argument \"supports\""),
         ] {

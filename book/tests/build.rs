@@ -217,3 +217,15 @@ fn bad_arguments_end_with_two_and_one_line() {
         );
     }
 }
+
+#[test]
+fn who_has_read_enough_may_go() {
+    let fixture = Fixture::new();
+    for arguments in [&["--help"][..], &["build"]] {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let output = fixture.book(arguments).stdout(writer).output();
+        let output = output.expect("the program runs");
+        assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+    }
+}

@@ -8,9 +8,18 @@ use std::process::Command;
 use common::Fixture;
 use common::chapter::PAGE;
 
-/// What `check` complains of.
+/// What `check` complains of. It has nothing to run but where that is what is tried.
 fn complaints(fixture: &Fixture) -> Vec<String> {
-    let output = fixture.book(&["check"]).output().expect("the program runs");
+    complaints_of(fixture, &["check", "--no-run"])
+}
+
+fn complaints_of(fixture: &Fixture, arguments: &[&str]) -> Vec<String> {
+    let output = fixture
+        .book(arguments)
+        // Its packages have names that ours have, too.
+        .env("CARGO_TARGET_DIR", fixture.0.path().join("target"))
+        .output()
+        .expect("the program runs");
     let told = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(
         output.status.code(),
@@ -114,6 +123,56 @@ fn what_a_run_no_longer_prints_is_missed() {
     ]);
     let told = "{}: one/transcripts/run.txt: a transcript begins with `$ `";
     attack(&[(run, "$ cargo", "cargo", "{{transcript", told)]);
+}
+
+#[test]
+fn the_programs_are_run_again() {
+    let fixture = Fixture::with_chapter();
+    fixture.remove("demo/transcripts/run.txt");
+    fixture.write(
+        "one/src/main.rs",
+        "fn main() {\n    if std::env::args().any(|word| word == \"--record\") {\n        \
+         return println!(\"{{}}\");\n    }\n    println!(\"turns: {}\", chapter1::go());\n}\n",
+    );
+    fixture.replace(
+        "one/tests/invariants.rs",
+        "// Runs the transcripts.",
+        "// Runs the transcripts, check_traces, errors.",
+    );
+    fixture.replace(PAGE, "- `help` prints", "- `main` and `help` print");
+    fixture.write("one/traces/run.jsonl", "{}\n");
+    fixture.write(
+        "one/errors/moved.rs",
+        "pub fn go(s: String) {\n    drop((s, s));\n}\n",
+    );
+    let error = "error[E0382]: use of moved value: `s`\n --> errors/moved.rs:2:14\n";
+    fixture.write("one/errors/moved.txt", error);
+    let check = ["check"];
+    assert_eq!(complaints_of(&fixture, &check), [""; 0]);
+
+    // What is stored is no longer what is printed.
+    fixture.replace("one/transcripts/run.txt", "7", "8");
+    fixture.replace("one/traces/run.jsonl", "{}", "{ }");
+    fixture.replace("one/errors/moved.txt", "moved value", "moved values");
+    let told = complaints_of(&fixture, &check);
+    for (told, expected) in told.iter().zip([
+        "one/errors/moved.txt:1: stored: [(\"E0382\", \"use of moved values: `s`\", 2)] compiled now: ",
+        "one/traces/run.jsonl:1: stored is \"{ }\", but printed now \"{}\"",
+        "one/transcripts/run.txt:2: stored is \"turns: 8\", but printed now \"turns: 7\"",
+    ]) {
+        assert!(told.starts_with(expected), "{told}");
+    }
+    assert_eq!(told.len(), 3, "{told:#?}");
+    assert_eq!(complaints(&fixture), [""; 0]);
+
+    // What does not compile cannot be run.
+    fixture.replace("one/src/main.rs", "go()", "gone()");
+    let told = complaints_of(&fixture, &check);
+    assert!(
+        told[0].starts_with("one/src/main.rs:5: cannot find function `gone`"),
+        "{told:#?}"
+    );
+    assert_eq!(told.len(), 1, "{told:#?}");
 }
 
 #[test]
@@ -361,6 +420,13 @@ fn pictures_headings_and_code_can_be_read_aloud() {
             "Just go where",
             "Just go",
             "{}: the word `Just` explains nothing",
+        ),
+        (
+            PAGE,
+            "So.",
+            "So, 1,000 times.",
+            "So, 1,000",
+            "{}: the number 1,000 comes from no run",
         ),
         (
             PAGE,

@@ -17,6 +17,19 @@ type Said = (String, String, usize);
 ///
 /// `package` is the folder of the package, and `library` its name: the programs may use its items.
 pub(crate) fn check(package: &Path, library: &str) -> Result<(), String> {
+    let problems = wrong(package, library)?;
+    let problems = problems
+        .iter()
+        .map(|(path, problem)| format!("{}: {problem}", path.display()));
+    let problems: Vec<String> = problems.collect();
+    match problems.is_empty() {
+        true => Ok(()),
+        false => Err(problems.join("\n")),
+    }
+}
+
+/// The same, as a list.
+pub(crate) fn wrong(package: &Path, library: &str) -> Result<Vec<(PathBuf, String)>, String> {
     let folder = package.join("errors");
     let cannot_read = |error| format!("cannot read {}: {error}", folder.display());
     let mut problems = Vec::new();
@@ -26,14 +39,13 @@ pub(crate) fn check(package: &Path, library: &str) -> Result<(), String> {
         if path.extension().is_some_and(|extension| extension == "rs") {
             seen += 1;
             if let Err(problem) = check_one(package, library, &path) {
-                problems.push(format!("{}: {problem}", path.display()));
+                problems.push((path, problem));
             }
         }
     }
-    match problems.is_empty() {
-        true if seen > 0 => Ok(()),
-        true => Err(format!("no program in {}", folder.display())),
-        false => Err(problems.join("\n")),
+    match seen > 0 {
+        true => Ok(problems),
+        false => Err(format!("no program in {}", folder.display())),
     }
 }
 
@@ -81,11 +93,14 @@ fn compile(package: &Path, library: &str, program: &Path) -> Result<String, Stri
     Ok(String::from_utf8_lossy(&output.stderr).into_owned())
 }
 
-/// The library, compiled: it lies beside the test that is running. The newest, if it was built in several ways.
+/// The library, compiled: it lies beside the test that is running, or, for the check of the book, in the folder beside
+/// that program. The newest, if it was built in several ways.
 fn built(library: &str) -> Option<PathBuf> {
-    let test = env::current_exe().ok()?;
+    let program = env::current_exe().ok()?;
     let prefix = format!("lib{library}-");
-    let entries = fs::read_dir(test.parent()?).ok()?;
+    let beside = program.parent()?;
+    let folder = beside.join("deps");
+    let entries = fs::read_dir(if folder.is_dir() { &folder } else { beside }).ok()?;
     let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
     let ours = paths.filter(|path| {
         let name = path.file_name().unwrap_or_default().to_string_lossy();

@@ -2,7 +2,6 @@
 //!
 //! Each package includes this file in its tests by `#[path]`.
 
-use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -48,36 +47,13 @@ impl Program {
     /// Every trace `traces/NAME.jsonl` is what the command of `transcripts/NAME.txt` prints with `--record`.
     pub(crate) fn check_traces(&self) {
         let package = Path::new(self.package);
-        let folder = package.join("traces");
-        let mut seen = 0;
-        for entry in fs::read_dir(&folder).expect("the folder of traces") {
-            let path = entry.expect("an entry").path();
-            let shown = path.display();
-            assert!(
-                path.extension().is_some_and(|extension| extension == "jsonl"),
-                "{shown}: not NAME.jsonl"
-            );
-            let name = path.file_stem().expect("a file").to_string_lossy();
-            let transcript = package.join("transcripts").join(format!("{name}.txt"));
-            let transcript = fs::read_to_string(&transcript)
-                .unwrap_or_else(|error| panic!("{shown}: no transcript of the same run: {error}"));
-            let (mut arguments, _) = transcripts::parse(&transcript, self.name).expect("a transcript");
-            arguments.push("--record");
-            let (stored, recorded) = (
-                fs::read_to_string(&path).expect("a trace"),
-                self.prints(&arguments),
-            );
-            let (mut stored, mut recorded) = (stored.split('\n'), recorded.split('\n'));
-            for line in 1.. {
-                let (stored, recorded) = (stored.next(), recorded.next());
-                assert_eq!(stored, recorded, "{shown}:{line}");
-                if stored.is_none() {
-                    break;
-                }
-            }
-            seen += 1;
-        }
-        assert!(seen > 0, "no trace in {}", folder.display());
+        let problems = transcripts::wrong_traces(package, self.name, Path::new(self.path));
+        let problems = problems.unwrap_or_else(|problem| panic!("{problem}"));
+        let problems = problems
+            .iter()
+            .map(|(path, line, problem)| format!("{}:{line}: {problem}", path.display()));
+        let problems: Vec<String> = problems.collect();
+        assert!(problems.is_empty(), "{}", problems.join("\n"));
     }
 
     /// The help names every program, and every program runs; with a seed too, or else it says that it takes none.

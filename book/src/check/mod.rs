@@ -8,18 +8,21 @@
 //! - every page (`pages`): one title, no heading level left out, pictures that say what they show, code blocks with a
 //!   language, no word that belittles;
 //! - a chapter (`template`): its sections and their order, its length;
+//! - its numbers (`numbers`): those with three digits come from a run;
 //! - its invariants (`invariants`): each names tests that exist;
 //! - its exercises (`exercises`): each names its file and its command and shows its three hints;
 //! - its stage (`coverage`): every item that the stage adds is shown, or named under "not shown" with a reason;
-//! - what is stored (`stored`): every transcript and every compiler error is run again by a test;
+//! - what is stored (`stored`): every transcript, trace and compiler error is run again by a test; and here (`again`);
 //! - terms ([`crate::glossary`]), directives ([`crate::listings`]), links ([`crate::links`]).
 //!
-//! What needs code to run is not here but in the tests of the chapters and in the gate of the exercises: this check
-//! reads files only, so that it is quick enough to run after every change of a sentence.
+//! What else needs code to run is in the tests of the chapters and in the gate of the exercises: this check is to be quick
+//! enough to run after every change of a sentence.
 
+mod again;
 mod coverage;
 mod exercises;
 mod invariants;
+mod numbers;
 mod pages;
 mod stored;
 mod template;
@@ -40,7 +43,9 @@ use crate::stages;
 use crate::workspace::Workspace;
 
 /// Builds the book in the folder `book` and checks it. The folder of the built book, and how many pages it has.
-pub fn check(book: &Path) -> Result<(PathBuf, usize)> {
+///
+/// The programs are run only if they are to be (`run`).
+pub fn check(book: &Path, run: bool) -> Result<(PathBuf, usize)> {
     let workspace = Rc::new(Workspace::load(book)?);
     let Pages {
         pages,
@@ -52,6 +57,9 @@ pub fn check(book: &Path) -> Result<(PathBuf, usize)> {
     let sources = Sources::new(&workspace);
     problems.extend(of_pages(&pages, &sources)?);
     problems.extend(stored::check(&workspace)?);
+    if run {
+        problems.extend(again::check(&workspace)?);
+    }
     let built = builder::build_in(book, &workspace);
     let site = match built {
         Ok(site) => Some(site),
@@ -92,6 +100,7 @@ fn of_pages(pages: &[Source], sources: &Sources<'_>) -> Result<Vec<Problem>> {
         let mut told = pages::check(&page);
         if let Some(number) = stages::of_page(&source.path) {
             told.extend(template::check(&page, number, pages, workspace));
+            told.extend(numbers::check(&page));
             told.extend(invariants::check(&page, number, workspace)?);
             told.extend(exercises::check(&page, number, sources)?);
             told.extend(coverage::check(&page, number, sources)?);
