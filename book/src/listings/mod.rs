@@ -20,7 +20,8 @@
 //! - `{{words}}`: the terms that the page defines, from the glossary.
 //!
 //! `{{fact PACKAGE NAME "LABEL" N}}` stands inside a line of prose: the Nth number (the first, if it says nothing) behind
-//! LABEL in a transcript of the package. With `in-words`, three is written for 3.
+//! LABEL in a transcript of the package. With `in-words`, three is written for 3. If NAME ends with `.md`, it is that file of
+//! the package, and LABEL the first cell of a row of a table in it. `{{fact PACKAGE src "lines of code"}}` counts lines.
 //!
 //! `\{{item ...}}` is shown as it stands, without the backslash. A listing of a chapter's own stage says
 //! and marks what has changed since the stage before, and where a page defines a term, in bold, the term links to the glossary.
