@@ -6,6 +6,9 @@
 
 mod common;
 
+use std::path::Path;
+use std::process::Command;
+
 use common::Fixture;
 use common::chromium::Chromium;
 use serde_json::{Value, json};
@@ -291,5 +294,37 @@ fn every_theme_and_width_can_be_read() {
             part(0, ".kp-stage")
         );
         assert_eq!(browser.ask(&outside), json!(0), "{width}");
+    }
+}
+
+/// The book itself: nothing is missing, and no script fails.
+#[test]
+#[ignore = "needs chromium"]
+fn no_page_complains() {
+    let book = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let output = Command::new(env!("CARGO_BIN_EXE_book"))
+        .arg("build")
+        .env("CARGO_MANIFEST_DIR", book)
+        .output()
+        .expect("the program runs");
+    let text = String::from_utf8_lossy(&output.stdout);
+    let site = text.trim().strip_prefix("The book is in ").expect("the place");
+    let entries = std::fs::read_dir(site).expect("readable");
+    let mut pages: Vec<_> = entries.map(|entry| entry.expect("readable").path()).collect();
+    // `toc.html` is a part of pages without scripts, and the links of `404.html` are right on a server only.
+    let is_page = |page: &Path| page.extension().is_some_and(|end| end == "html");
+    pages.retain(|page| is_page(page) && !page.ends_with("toc.html") && !page.ends_with("404.html"));
+    assert!(pages.len() > 10, "{pages:?}");
+    let mut browser = Chromium::start();
+    for scheme in ["light", "dark"] {
+        let features = json!([{"name": "prefers-color-scheme", "value": scheme}]);
+        browser.call("Emulation.setEmulatedMedia", json!({"features": features}));
+        for page in &pages {
+            browser.open(page);
+            assert_eq!(browser.complaints, [""; 0], "{scheme}: {}", page.display());
+            let theme = browser.text("document.documentElement.className");
+            let expected = if scheme == "light" { "light" } else { "navy" };
+            assert!(theme.contains(expected), "{}: {theme}", page.display());
+        }
     }
 }
