@@ -18,6 +18,7 @@ fn complaints_of(fixture: &Fixture, arguments: &[&str]) -> Vec<String> {
         .book(arguments)
         // Its packages have names that ours have, too.
         .env("CARGO_TARGET_DIR", fixture.0.path().join("target"))
+        .env("CARGO_PROFILE_DEV_DEBUG", "0")
         .output()
         .expect("the program runs");
     let told = String::from_utf8_lossy(&output.stderr).into_owned();
