@@ -121,7 +121,7 @@ pub mod queue;
 mod readiness;
 mod remote;
 mod scopes;
-mod server;
+pub mod server;
 #[cfg(unix)]
 pub mod signal;
 mod slot;
@@ -150,7 +150,9 @@ pub use handle::{Cancel, TaskRef, Wait, current_task};
 pub use kernel::{Builder, Kernel, run, running};
 pub use outcome::{Outcome, Value};
 pub use queue::{LifoQueue, PriorityQueue, Queue};
+pub use server::{Server, open_connection, run_server, tcp_server};
 pub use server::{open_connection, run_server, tcp_server};
+pub use server::{open_unix_connection, unix_server};
 #[cfg(unix)]
 #[doc(no_inline)]
 pub use signal::{SignalEvent, SignalQueue};

@@ -106,6 +106,12 @@ enum State {
 }
 
 impl Sleep {
+    /// The same as [`sleep`], for somebody else.
+    #[cfg(unix)]
+    pub(crate) fn after(delay: Duration, place: &'static Location<'static>) -> Sleep {
+        Sleep(State::After(context::nanos(delay), place))
+    }
+
     /// The first poll: begins to wait for the deadline, or to yield if there is none.
     fn begin(
         &mut self,

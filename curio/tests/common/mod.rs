@@ -76,6 +76,14 @@ pub fn everywhere_under(seeds: u64, program: impl AsyncFn(World) -> Result<()>) 
     }
 }
 
+/// Runs a program on the real clock, where the sockets are.
+#[track_caller]
+pub fn really(program: impl AsyncFn(World) -> Result<()>) {
+    let _guard = Watchdog::start();
+    let kernel = Kernel::new().unwrap();
+    check(&kernel, &program, World::real(10), "on the real clock");
+}
+
 /// Runs a program whose order is the point: on the virtual clock, first in, first out.
 #[track_caller]
 pub fn in_order(program: impl AsyncFn(World) -> Result<()>) {

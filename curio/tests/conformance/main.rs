@@ -12,14 +12,15 @@
 //! | `everywhere` | the virtual clock, in order and under 1,000 shuffled schedules; the real clock | it is about time |
 //! | `virtually` | the same without the real clock | it is right in any order |
 //! | `in_order` | the virtual clock, first in, first out | it pins the order |
+//! | `really` | the real clock | it has sockets, and nobody can make the system hurry |
 //!
 //! | files that are not translated | why |
 //! |---|---|
-//! | `test_io`, `test_socket`, `test_network`, `test_channel`, `test_subprocess`; `curio/test/socketserver.py`, `socket.py`, `subprocess.py` of 2015 | with the stages that they test |
+//! | `test_io`, `test_channel`, `test_subprocess`; `curio/test/socketserver.py`, `subprocess.py` of 2015 | with the stages that they test |
 //! | `test_asyncgen`, `test_meta`, `test_blocking` and the like | Python's coroutines, and ways to tell them apart |
 //! | `test_local`, `test_tls` | task-local values, gone from Python too |
 //! | `test_asyncio`, `test_pytest_plugin` | bridges to parts of Python, gone from there too |
-//! | `curio/test/sync.py` of 2015 | an older state of `test_sync`; its `timeout=` is what `.timeout(..)` is here |
+//! | `curio/test/sync.py`, `socket.py`, `network.py` of 2015 | older states of `test_sync` and so on; their `timeout=` is what `.timeout(..)` is here |
 //!
 //! `faults` is not one of Python's files: it has the known faults of its code.
 //!
@@ -34,10 +35,12 @@ mod test_activation;
 mod test_file;
 mod test_kernel;
 mod test_kernel_2015;
+mod test_network;
 mod test_promise;
 mod test_queue;
 #[cfg(unix)]
 mod test_signal;
+mod test_socket;
 mod test_sync;
 mod test_task;
 mod test_thread;
@@ -48,6 +51,7 @@ use std::cell::RefCell;
 use std::error::Error as _;
 use std::rc::Rc;
 
+use common::really;
 use curio::{Error, Kernel, Result, Task};
 
 /// What a program has done, in order: the list that Python's tests append to.
@@ -57,6 +61,11 @@ struct Results(Rc<RefCell<Vec<String>>>);
 impl Results {
     fn append(&self, what: impl Into<String>) {
         self.0.borrow_mut().push(what.into());
+    }
+
+    /// Takes away what may be there or not.
+    fn remove(&self, what: &str) {
+        self.0.borrow_mut().retain(|done| done != what);
     }
 
     #[track_caller]

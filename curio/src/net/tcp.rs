@@ -1,112 +1,24 @@
-//! TCP sockets.
-//!
-//! Every operation tries the system call first and waits only if that would block. A socket is registered once, for both
-//! directions; reading and writing are independent, so one task may read while another writes. Two tasks that read from
-//! one socket at once are a mistake, and the second is told so ([`Error::Busy`]).
-//!
-//! N1. A read or write of a stream that transferred less than was asked for has emptied (filled) the socket: the next one
-//!     waits for an event instead of paying for a call that would only say so. Not at the end of the stream, and not for
-//!     listeners, which hand out one connection at a time.
-//! N2. A socket that owns its descriptor is closed without being deregistered first: the system does that.
+//! TCP.
 
-use std::cell::RefCell;
 use std::fmt;
 use std::future::Future;
-use std::io::{self, Read as _, Write as _};
+use std::io;
 use std::net::{Shutdown, SocketAddr};
 use std::panic::Location;
 use std::pin::Pin;
-use std::rc::Weak;
 use std::task::{Context as TaskContext, Poll, ready};
 
-use crate::context::{self, Context};
+use super::accept::{Accept, Listener};
+use super::bytes::sealed::Sealed;
+use super::bytes::{Read, ReadExact, Readable, Writable, Write, WriteAll};
+use super::options::{self, ListenOptions};
+use super::packets::{Operation, Peek};
+use super::source::{Registered, about};
+use crate::addr::ToAddrs;
 use crate::error::{Error, Result};
-use crate::key::Key;
-use crate::readiness::{self, Direction};
+use crate::lookup::LookupHost;
+use crate::readiness::Direction;
 use crate::traps::Waiting;
-
-pub use crate::addr::ToAddrs;
-pub use crate::lookup::{LookupHost, lookup_host};
-
-/// A mio socket, registered with the kernel in whose task it was made.
-struct Registered<S: mio::event::Source> {
-    /// None once it is closed.
-    socket: RefCell<Option<S>>,
-    source: Key,
-    /// A socket may be closed while its kernel does not run.
-    context: Weak<Context>,
-}
-
-impl<S: mio::event::Source> Registered<S> {
-    fn new(mut socket: S) -> Result<Registered<S>> {
-        context::with_task(|context, _| {
-            let source = context.tables.borrow_mut().add_source()?;
-            let registered = readiness::register(context.selector.borrow().registry(), &mut socket, source);
-            if let Err(error) = registered {
-                context.with_tables(|tables| tables.remove_source(source));
-                return Err(Error::Io(error));
-            }
-            Ok(Registered {
-                socket: RefCell::new(Some(socket)),
-                source,
-                context: context.weak(),
-            })
-        })
-    }
-
-    fn with<R>(&self, f: impl FnOnce(&S) -> io::Result<R>) -> Result<R> {
-        match &*self.socket.borrow() {
-            Some(socket) => f(socket).map_err(Error::Io),
-            None => Err(Error::Closed),
-        }
-    }
-
-    /// Tries a system call, and waits if it would block; see [`Waiting::poll_io`].
-    #[inline]
-    fn poll_io<R>(
-        &self,
-        direction: Direction,
-        waiting: &mut Waiting,
-        cx: &mut TaskContext<'_>,
-        place: &'static Location<'static>,
-        mut call: impl FnMut(&S) -> io::Result<(R, bool)>,
-    ) -> Poll<Result<R>> {
-        waiting.poll_io(self.source, direction, cx, place, || {
-            match &*self.socket.borrow() {
-                Some(socket) => call(socket),
-                // It was closed; the kernel knows that first.
-                None => Err(io::ErrorKind::NotConnected.into()),
-            }
-        })
-    }
-
-    /// Closes the socket and wakes those who wait for it.
-    fn close(&self) {
-        let socket = self.socket.borrow_mut().take();
-        self.forget();
-        drop(socket);
-    }
-
-    fn forget(&self) {
-        if let Some(context) = self.context.upgrade() {
-            context.with_tables(|tables| tables.remove_source(self.source));
-        }
-    }
-}
-
-impl<S: mio::event::Source> Drop for Registered<S> {
-    fn drop(&mut self) {
-        self.forget();
-    }
-}
-
-/// The error of the system, which does not say whom it is about.
-fn at_address(what: &str, addr: SocketAddr, error: io::Error) -> Error {
-    Error::Io(io::Error::new(
-        error.kind(),
-        format!("cannot {what} {addr}: {error}"),
-    ))
-}
 
 /// A socket that accepts connections, as [`std::net::TcpListener`].
 ///
@@ -149,18 +61,54 @@ impl TcpListener {
     /// }).unwrap();
     /// ```
     pub fn bind(addr: impl ToAddrs) -> Result<TcpListener> {
-        let mut last = Error::Closed;
-        for addr in addr.to_addrs()? {
-            match mio::net::TcpListener::bind(addr) {
-                Ok(listener) => {
-                    return Ok(TcpListener {
-                        io: Registered::new(listener)?,
-                    });
-                }
-                Err(error) => last = at_address("listen at", addr, error),
-            }
-        }
-        Err(last)
+        ListenOptions::new().listen(addr)
+    }
+
+    /// Takes over a listener that was made elsewhere. It becomes non-blocking, and so do all copies of it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`] if the system refuses. [`Error::NoKernel`] outside of a task.
+    ///
+    /// ```
+    /// use curio::net::TcpListener;
+    /// let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    /// curio::run(async {
+    ///     let addr = listener.local_addr()?;
+    ///     assert_eq!(TcpListener::from_std(listener)?.local_addr()?, addr);
+    ///     Ok(())
+    /// }).unwrap();
+    /// ```
+    pub fn from_std(listener: std::net::TcpListener) -> Result<TcpListener> {
+        listener.set_nonblocking(true)?;
+        Ok(TcpListener {
+            io: Registered::adopt(mio::net::TcpListener::from_std(listener))?,
+        })
+    }
+
+    /// The listener as `std` knows it, blocking. It leaves the kernel.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`], [`Error::Closed`].
+    ///
+    /// ```
+    /// use curio::net::TcpListener;
+    /// curio::run(async {
+    ///     let listener: std::net::TcpListener = TcpListener::bind("127.0.0.1:0")?.into_std()?;
+    ///     Ok(())
+    /// }).unwrap();
+    /// ```
+    pub fn into_std(self) -> Result<std::net::TcpListener> {
+        let listener = std::net::TcpListener::from(self.io.release()?);
+        listener.set_nonblocking(false)?;
+        Ok(listener)
+    }
+
+    pub(super) fn from_mio(listener: mio::net::TcpListener) -> Result<TcpListener> {
+        Ok(TcpListener {
+            io: Registered::new(listener)?,
+        })
     }
 
     /// Takes the next connection.
@@ -174,12 +122,8 @@ impl TcpListener {
     ///
     /// See [`TcpListener`] for an example.
     #[track_caller]
-    pub fn accept(&self) -> Accept<'_> {
-        Accept {
-            listener: self,
-            waiting: Waiting::new(),
-            place: Location::caller(),
-        }
+    pub fn accept(&self) -> Accept<'_, TcpListener> {
+        Accept::new(self, Location::caller())
     }
 
     /// The address on which it listens.
@@ -223,40 +167,23 @@ impl fmt::Debug for TcpListener {
     }
 }
 
-/// The operation of [`TcpListener::accept`].
-#[must_use = "it does nothing unless it is awaited"]
-#[derive(Debug)]
-pub struct Accept<'a> {
-    listener: &'a TcpListener,
-    waiting: Waiting,
-    place: &'static Location<'static>,
-}
+impl Sealed for TcpListener {}
 
-impl Future for Accept<'_> {
-    type Output = Result<(TcpStream, SocketAddr)>;
+impl Listener for TcpListener {
+    type Stream = TcpStream;
+    type Addr = SocketAddr;
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Self::Output> {
-        let Accept {
-            listener,
-            waiting,
-            place,
-        } = &mut *self;
+    fn poll_accept(
+        &self,
+        waiting: &mut Waiting,
+        cx: &mut TaskContext<'_>,
+        place: &'static Location<'static>,
+    ) -> Poll<Result<(TcpStream, SocketAddr)>> {
         let accepted = ready!(
-            listener
-                .io
-                .poll_io(Direction::Read, waiting, cx, place, |socket| {
-                    // N1: there may be more, whatever came.
-                    Ok((socket.accept()?, false))
-                })
+            self.io
+                .poll_call(Direction::Read, waiting, cx, place, |socket| socket.accept())
         );
-        Poll::Ready(accepted.and_then(|(stream, peer)| {
-            Ok((
-                TcpStream {
-                    io: Registered::new(stream)?,
-                },
-                peer,
-            ))
-        }))
+        Poll::Ready(accepted.and_then(|(stream, peer)| Ok((TcpStream::from_mio(stream)?, peer))))
     }
 }
 
@@ -265,12 +192,12 @@ impl Future for Accept<'_> {
 ///
 /// See [`TcpListener`] for an example.
 pub struct TcpStream {
-    io: Registered<mio::net::TcpStream>,
+    pub(super) io: Registered<mio::net::TcpStream>,
 }
 
 impl TcpStream {
     /// Connects to an address; to the first of several that answers. A name is looked up
-    /// ([`lookup_host`]).
+    /// ([`lookup_host`](super::lookup_host)).
     ///
     /// *Waits* for the peer. *Interrupted* by cancellation and timeouts: the attempt is given up.
     ///
@@ -292,6 +219,7 @@ impl TcpStream {
             lookup,
             addrs: addrs.into_iter(),
             last: Some(error),
+            source: None,
             attempt: None,
             waiting: Waiting::new(),
             place,
@@ -309,13 +237,8 @@ impl TcpStream {
     ///
     /// See [`TcpListener`] for an example.
     #[track_caller]
-    pub fn read<'a>(&'a self, buf: &'a mut [u8]) -> Read<'a> {
-        Read {
-            stream: self,
-            buf,
-            waiting: Waiting::new(),
-            place: Location::caller(),
-        }
+    pub fn read<'a>(&'a self, buf: &'a mut [u8]) -> Read<'a, TcpStream> {
+        Read::new(self, buf, Location::caller())
     }
 
     /// Fills the whole buffer.
@@ -330,14 +253,8 @@ impl TcpStream {
     ///
     /// See [`TcpListener`] for an example.
     #[track_caller]
-    pub fn read_exact<'a>(&'a self, buf: &'a mut [u8]) -> ReadExact<'a> {
-        ReadExact {
-            stream: self,
-            buf,
-            done: 0,
-            waiting: Waiting::new(),
-            place: Location::caller(),
-        }
+    pub fn read_exact<'a>(&'a self, buf: &'a mut [u8]) -> ReadExact<'a, TcpStream> {
+        ReadExact::new(self, buf, Location::caller())
     }
 
     /// Writes as much of `buf` as the system takes, at least a byte.
@@ -358,13 +275,8 @@ impl TcpStream {
     /// }).unwrap();
     /// ```
     #[track_caller]
-    pub fn write<'a>(&'a self, buf: &'a [u8]) -> Write<'a> {
-        Write {
-            stream: self,
-            buf,
-            waiting: Waiting::new(),
-            place: Location::caller(),
-        }
+    pub fn write<'a>(&'a self, buf: &'a [u8]) -> Write<'a, TcpStream> {
+        Write::new(self, buf, Location::caller())
     }
 
     /// Writes all of `buf` (Python Curio: `sendall`).
@@ -378,14 +290,76 @@ impl TcpStream {
     ///
     /// See [`TcpListener`] for an example.
     #[track_caller]
-    pub fn write_all<'a>(&'a self, buf: &'a [u8]) -> WriteAll<'a> {
-        WriteAll {
-            stream: self,
-            buf,
-            done: 0,
-            waiting: Waiting::new(),
-            place: Location::caller(),
-        }
+    pub fn write_all<'a>(&'a self, buf: &'a [u8]) -> WriteAll<'a, TcpStream> {
+        WriteAll::new(self, buf, Location::caller())
+    }
+
+    /// Looks at what would be read next, and leaves it there.
+    ///
+    /// *Waits* until there is something. *Interrupted* by cancellation and timeouts: nothing has happened.
+    ///
+    /// # Errors
+    ///
+    /// As for [`read`](TcpStream::read).
+    ///
+    /// ```
+    /// use curio::net::{TcpListener, TcpStream};
+    /// curio::run(async {
+    ///     let listener = TcpListener::bind("127.0.0.1:0")?;
+    ///     let stream = TcpStream::connect(listener.local_addr()?).await?;
+    ///     listener.accept().await?.0.write_all(b"hello").await?;
+    ///     let mut buf = [0; 10];
+    ///     assert_eq!(stream.peek(&mut buf).await?, 5);
+    ///     assert_eq!(stream.read(&mut buf).await?, 5);
+    ///     Ok(())
+    /// }).unwrap();
+    /// ```
+    #[track_caller]
+    pub fn peek<'a>(&'a self, buf: &'a mut [u8]) -> Operation<'a, TcpStream, Peek<'a>> {
+        Operation::new(self, Peek(buf), Location::caller())
+    }
+
+    /// Takes over a connection that was made elsewhere. It becomes non-blocking, and so do all copies of it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`] if the system refuses. [`Error::NoKernel`] outside of a task.
+    ///
+    /// ```
+    /// use curio::net::{TcpListener, TcpStream};
+    /// curio::run(async {
+    ///     let listener = TcpListener::bind("127.0.0.1:0")?;
+    ///     let stream = std::net::TcpStream::connect(listener.local_addr()?)?;
+    ///     TcpStream::from_std(stream)?.write_all(b"hello").await
+    /// }).unwrap();
+    /// ```
+    pub fn from_std(stream: std::net::TcpStream) -> Result<TcpStream> {
+        stream.set_nonblocking(true)?;
+        Ok(TcpStream {
+            io: Registered::adopt(mio::net::TcpStream::from_std(stream))?,
+        })
+    }
+
+    /// The connection as `std` knows it, blocking (Python Curio: `blocking`). It leaves the kernel; a thread can have it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`], [`Error::Closed`].
+    ///
+    /// ```
+    /// use curio::net::{TcpListener, TcpStream};
+    /// use std::io::Write;
+    /// curio::run(async {
+    ///     let listener = TcpListener::bind("127.0.0.1:0")?;
+    ///     let mut stream = TcpStream::connect(listener.local_addr()?).await?.into_std()?;
+    ///     stream.write_all(b"hello")?;
+    ///     Ok(())
+    /// }).unwrap();
+    /// ```
+    pub fn into_std(self) -> Result<std::net::TcpStream> {
+        let stream = std::net::TcpStream::from(self.io.release()?);
+        stream.set_nonblocking(false)?;
+        Ok(stream)
     }
 
     /// Ends one direction, or both, for the peer too.
@@ -410,7 +384,7 @@ impl TcpStream {
         self.io.with(|socket| socket.shutdown(how))
     }
 
-    /// Whether small writes are sent at once (`TCP_NODELAY`).
+    /// Sends small writes at once, or not (`TCP_NODELAY`).
     ///
     /// # Errors
     ///
@@ -425,6 +399,53 @@ impl TcpStream {
     /// ```
     pub fn set_nodelay(&self, nodelay: bool) -> Result<()> {
         self.io.with(|socket| socket.set_nodelay(nodelay))
+    }
+
+    /// Whether small writes are sent at once.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`], [`Error::Closed`].
+    pub fn nodelay(&self) -> Result<bool> {
+        self.io.with(mio::net::TcpStream::nodelay)
+    }
+
+    /// How many routers a packet may pass (`IP_TTL`).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`], [`Error::Closed`].
+    ///
+    /// ```
+    /// use curio::net::{TcpListener, TcpStream};
+    /// curio::run(async {
+    ///     let listener = TcpListener::bind("127.0.0.1:0")?;
+    ///     let stream = TcpStream::connect(listener.local_addr()?).await?;
+    ///     stream.set_ttl(42)?;
+    ///     assert_eq!(stream.ttl()?, 42);
+    ///     Ok(())
+    /// }).unwrap();
+    /// ```
+    pub fn set_ttl(&self, ttl: u32) -> Result<()> {
+        self.io.with(|socket| socket.set_ttl(ttl))
+    }
+
+    /// How many routers a packet may pass.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`], [`Error::Closed`].
+    pub fn ttl(&self) -> Result<u32> {
+        self.io.with(mio::net::TcpStream::ttl)
+    }
+
+    /// The error that the system has noted for this socket, which is forgotten by this.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`], [`Error::Closed`].
+    pub fn take_error(&self) -> Result<Option<io::Error>> {
+        self.io.with(mio::net::TcpStream::take_error)
     }
 
     /// The address of this end.
@@ -481,6 +502,16 @@ impl TcpStream {
         self.io.close();
     }
 
+    fn from_mio(stream: mio::net::TcpStream) -> Result<TcpStream> {
+        Ok(TcpStream {
+            io: Registered::new(stream)?,
+        })
+    }
+}
+
+impl Sealed for TcpStream {}
+
+impl Readable for TcpStream {
     #[inline]
     fn poll_read(
         &self,
@@ -489,13 +520,15 @@ impl TcpStream {
         cx: &mut TaskContext<'_>,
         place: &'static Location<'static>,
     ) -> Poll<Result<usize>> {
-        self.io
-            .poll_io(Direction::Read, waiting, cx, place, |mut socket| {
-                let n = socket.read(buf)?;
-                Ok((n, 0 < n && n < buf.len()))
-            })
+        self.io.poll_read(buf, waiting, cx, place)
     }
 
+    fn close_read(&self) {
+        self.close();
+    }
+}
+
+impl Writable for TcpStream {
     #[inline]
     fn poll_write(
         &self,
@@ -504,11 +537,11 @@ impl TcpStream {
         cx: &mut TaskContext<'_>,
         place: &'static Location<'static>,
     ) -> Poll<Result<usize>> {
-        self.io
-            .poll_io(Direction::Write, waiting, cx, place, |mut socket| {
-                let n = socket.write(buf)?;
-                Ok((n, 0 < n && n < buf.len()))
-            })
+        self.io.poll_write(buf, waiting, cx, place)
+    }
+
+    fn finish_write(&self) -> Result<()> {
+        self.shutdown(Shutdown::Write)
     }
 }
 
@@ -528,9 +561,31 @@ pub struct Connect {
     lookup: Option<Box<LookupHost>>,
     addrs: std::vec::IntoIter<SocketAddr>,
     last: Option<Error>,
+    source: Option<SocketAddr>,
     attempt: Option<(TcpStream, SocketAddr)>,
     waiting: Waiting,
     place: &'static Location<'static>,
+}
+
+impl Connect {
+    /// Connects from this address of the machine (Python Curio: `source_addr=`); port 0 is any.
+    ///
+    /// ```
+    /// use curio::net::TcpListener;
+    /// use curio::{open_connection, run};
+    ///
+    /// run(async {
+    ///     let listener = TcpListener::bind("127.0.0.1:0")?;
+    ///     let stream = open_connection(listener.local_addr()?).source_addr(([127, 0, 0, 1], 0)).await?;
+    ///     assert!(stream.local_addr()?.ip().is_loopback());
+    ///     Ok(())
+    /// })
+    /// .unwrap();
+    /// ```
+    pub fn source_addr(mut self, source: impl Into<SocketAddr>) -> Connect {
+        self.source = Some(source.into());
+        self
+    }
 }
 
 impl Future for Connect {
@@ -541,6 +596,7 @@ impl Future for Connect {
             lookup,
             addrs,
             last,
+            source,
             attempt,
             waiting,
             place,
@@ -561,12 +617,16 @@ impl Future for Connect {
                     };
                     return Poll::Ready(Err(error));
                 };
-                match mio::net::TcpStream::connect(addr) {
-                    Ok(socket) => match Registered::new(socket) {
-                        Ok(io) => *attempt = Some((TcpStream { io }, addr)),
+                let begun = match *source {
+                    None => mio::net::TcpStream::connect(addr),
+                    Some(source) => options::connect_from(source, addr),
+                };
+                match begun.map_err(|error| about("connect to", addr, error)) {
+                    Ok(socket) => match TcpStream::from_mio(socket) {
+                        Ok(stream) => *attempt = Some((stream, addr)),
                         Err(error) => *last = Some(error),
                     },
-                    Err(error) => *last = Some(at_address("connect to", addr, error)),
+                    Err(error) => *last = Some(error),
                 }
                 continue;
             };
@@ -586,124 +646,10 @@ impl Future for Connect {
             let stream = attempt.take().map(|(stream, _)| stream);
             match (connected, stream) {
                 (Ok(()), Some(stream)) => return Poll::Ready(Ok(stream)),
-                (Err(Error::Io(error)), _) => *last = Some(at_address("connect to", addr, error)),
+                (Err(Error::Io(error)), _) => *last = Some(about("connect to", addr, error)),
                 (Err(error), _) => return Poll::Ready(Err(error)),
                 (Ok(()), None) => {}
             }
         }
-    }
-}
-
-/// The operation of [`TcpStream::read`].
-#[must_use = "it does nothing unless it is awaited"]
-#[derive(Debug)]
-pub struct Read<'a> {
-    stream: &'a TcpStream,
-    buf: &'a mut [u8],
-    waiting: Waiting,
-    place: &'static Location<'static>,
-}
-
-impl Future for Read<'_> {
-    type Output = Result<usize>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Result<usize>> {
-        let Read {
-            stream,
-            buf,
-            waiting,
-            place,
-        } = &mut *self;
-        stream.poll_read(buf, waiting, cx, place)
-    }
-}
-
-/// The operation of [`TcpStream::read_exact`].
-#[must_use = "it does nothing unless it is awaited"]
-#[derive(Debug)]
-pub struct ReadExact<'a> {
-    stream: &'a TcpStream,
-    buf: &'a mut [u8],
-    done: usize,
-    waiting: Waiting,
-    place: &'static Location<'static>,
-}
-
-impl Future for ReadExact<'_> {
-    type Output = Result<()>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Result<()>> {
-        let ReadExact {
-            stream,
-            buf,
-            done,
-            waiting,
-            place,
-        } = &mut *self;
-        while *done < buf.len() {
-            match ready!(stream.poll_read(&mut buf[*done..], waiting, cx, place)) {
-                Ok(0) => return Poll::Ready(Err(io::Error::from(io::ErrorKind::UnexpectedEof).into())),
-                Ok(n) => *done += n,
-                Err(error) => return Poll::Ready(Err(error.after_bytes(*done))),
-            }
-        }
-        Poll::Ready(Ok(()))
-    }
-}
-
-/// The operation of [`TcpStream::write`].
-#[must_use = "it does nothing unless it is awaited"]
-#[derive(Debug)]
-pub struct Write<'a> {
-    stream: &'a TcpStream,
-    buf: &'a [u8],
-    waiting: Waiting,
-    place: &'static Location<'static>,
-}
-
-impl Future for Write<'_> {
-    type Output = Result<usize>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Result<usize>> {
-        let Write {
-            stream,
-            buf,
-            waiting,
-            place,
-        } = &mut *self;
-        stream.poll_write(buf, waiting, cx, place)
-    }
-}
-
-/// The operation of [`TcpStream::write_all`].
-#[must_use = "it does nothing unless it is awaited"]
-#[derive(Debug)]
-pub struct WriteAll<'a> {
-    stream: &'a TcpStream,
-    buf: &'a [u8],
-    done: usize,
-    waiting: Waiting,
-    place: &'static Location<'static>,
-}
-
-impl Future for WriteAll<'_> {
-    type Output = Result<()>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Result<()>> {
-        let WriteAll {
-            stream,
-            buf,
-            done,
-            waiting,
-            place,
-        } = &mut *self;
-        while *done < buf.len() {
-            match ready!(stream.poll_write(&buf[*done..], waiting, cx, place)) {
-                Ok(0) => return Poll::Ready(Err(io::Error::from(io::ErrorKind::WriteZero).into())),
-                Ok(n) => *done += n,
-                Err(error) => return Poll::Ready(Err(error.after_bytes(*done))),
-            }
-        }
-        Poll::Ready(Ok(()))
     }
 }

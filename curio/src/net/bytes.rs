@@ -1,0 +1,287 @@
+//! Streams of bytes: what can be read and written, and the operations that do it.
+//!
+//! A TCP connection, a Unix connection and a pipe differ in how they are made. Once there, all are read and written in
+//! the same way, so the loops are here, once, and so are they for what is built on top: a reference to a stream, an `Rc` of
+//! it, [`SocketStream`](crate::stream::SocketStream).
+
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::panic::Location;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context as TaskContext, Poll, ready};
+
+use crate::error::{Error, Result};
+use crate::traps::Waiting;
+
+/// What can be read: [`TcpStream`](super::TcpStream), `UnixStream`, the descriptor of a pipe, and references to them.
+///
+/// It cannot be implemented outside of this crate.
+pub trait Readable: fmt::Debug + sealed::Sealed {
+    /// Reads what is there into `buf`, and waits if there is nothing; 0 at the end.
+    #[doc(hidden)]
+    fn poll_read(
+        &self,
+        buf: &mut [u8],
+        waiting: &mut Waiting,
+        cx: &mut TaskContext<'_>,
+        place: &'static Location<'static>,
+    ) -> Poll<Result<usize>>;
+
+    /// Closes it, for writing as well if it can be written.
+    #[doc(hidden)]
+    fn close_read(&self);
+}
+
+/// What can be written; see [`Readable`].
+pub trait Writable: fmt::Debug + sealed::Sealed {
+    /// Writes as much of `buf` as is taken, and waits if nothing is.
+    #[doc(hidden)]
+    fn poll_write(
+        &self,
+        buf: &[u8],
+        waiting: &mut Waiting,
+        cx: &mut TaskContext<'_>,
+        place: &'static Location<'static>,
+    ) -> Poll<Result<usize>>;
+
+    /// Tells the peer that nothing more comes.
+    #[doc(hidden)]
+    fn finish_write(&self) -> Result<()>;
+}
+
+pub(crate) mod sealed {
+    /// So that methods can be added later.
+    pub trait Sealed {}
+}
+
+/// A stream is shared by sharing what it is.
+macro_rules! shared {
+    ($($shared:ty),*) => {$(
+        impl<S: sealed::Sealed + ?Sized> sealed::Sealed for $shared {}
+
+        impl<S: Readable + ?Sized> Readable for $shared {
+            #[inline]
+            fn poll_read(
+                &self,
+                buf: &mut [u8],
+                waiting: &mut Waiting,
+                cx: &mut TaskContext<'_>,
+                place: &'static Location<'static>,
+            ) -> Poll<Result<usize>> {
+                (**self).poll_read(buf, waiting, cx, place)
+            }
+
+            fn close_read(&self) {
+                (**self).close_read();
+            }
+        }
+
+        impl<S: Writable + ?Sized> Writable for $shared {
+            #[inline]
+            fn poll_write(
+                &self,
+                buf: &[u8],
+                waiting: &mut Waiting,
+                cx: &mut TaskContext<'_>,
+                place: &'static Location<'static>,
+            ) -> Poll<Result<usize>> {
+                (**self).poll_write(buf, waiting, cx, place)
+            }
+
+            fn finish_write(&self) -> Result<()> {
+                (**self).finish_write()
+            }
+        }
+    )*};
+}
+
+shared!(&S, Rc<S>);
+
+/// The operation of `read`: of [`TcpStream`](super::TcpStream::read), of `UnixStream`.
+#[must_use = "it does nothing unless it is awaited"]
+#[derive(Debug)]
+pub struct Read<'a, S> {
+    stream: &'a S,
+    buf: &'a mut [u8],
+    waiting: Waiting,
+    place: &'static Location<'static>,
+}
+
+impl<'a, S: Readable> Read<'a, S> {
+    #[inline]
+    pub(crate) fn new(stream: &'a S, buf: &'a mut [u8], place: &'static Location<'static>) -> Self {
+        Read {
+            stream,
+            buf,
+            waiting: Waiting::new(),
+            place,
+        }
+    }
+}
+
+impl<S: Readable> Future for Read<'_, S> {
+    type Output = Result<usize>;
+
+    #[inline]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Result<usize>> {
+        let Read {
+            stream,
+            buf,
+            waiting,
+            place,
+        } = &mut *self;
+        stream.poll_read(buf, waiting, cx, place)
+    }
+}
+
+/// The operation of `read_exact`: of [`TcpStream`](super::TcpStream::read_exact), of `UnixStream`.
+#[must_use = "it does nothing unless it is awaited"]
+#[derive(Debug)]
+pub struct ReadExact<'a, S> {
+    stream: &'a S,
+    buf: &'a mut [u8],
+    done: usize,
+    waiting: Waiting,
+    place: &'static Location<'static>,
+}
+
+impl<'a, S: Readable> ReadExact<'a, S> {
+    #[inline]
+    pub(crate) fn new(stream: &'a S, buf: &'a mut [u8], place: &'static Location<'static>) -> Self {
+        ReadExact {
+            stream,
+            buf,
+            done: 0,
+            waiting: Waiting::new(),
+            place,
+        }
+    }
+}
+
+impl<S: Readable> Future for ReadExact<'_, S> {
+    type Output = Result<()>;
+
+    #[inline]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Result<()>> {
+        let ReadExact {
+            stream,
+            buf,
+            done,
+            waiting,
+            place,
+        } = &mut *self;
+        while *done < buf.len() {
+            match ready!(stream.poll_read(&mut buf[*done..], waiting, cx, place)) {
+                Ok(0) => return Poll::Ready(Err(ended())),
+                Ok(n) => *done += n,
+                Err(error) => return Poll::Ready(Err(error.after_bytes(*done))),
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// The stream has ended in the middle of what was to be read.
+pub(crate) fn ended() -> Error {
+    io::Error::from(io::ErrorKind::UnexpectedEof).into()
+}
+
+/// The operation of `write`: of [`TcpStream`](super::TcpStream::write), of `UnixStream`.
+#[must_use = "it does nothing unless it is awaited"]
+#[derive(Debug)]
+pub struct Write<'a, S> {
+    stream: &'a S,
+    buf: &'a [u8],
+    waiting: Waiting,
+    place: &'static Location<'static>,
+}
+
+impl<'a, S: Writable> Write<'a, S> {
+    #[inline]
+    pub(crate) fn new(stream: &'a S, buf: &'a [u8], place: &'static Location<'static>) -> Self {
+        Write {
+            stream,
+            buf,
+            waiting: Waiting::new(),
+            place,
+        }
+    }
+}
+
+impl<S: Writable> Future for Write<'_, S> {
+    type Output = Result<usize>;
+
+    #[inline]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Result<usize>> {
+        let Write {
+            stream,
+            buf,
+            waiting,
+            place,
+        } = &mut *self;
+        stream.poll_write(buf, waiting, cx, place)
+    }
+}
+
+/// The operation of `write_all`: of [`TcpStream`](super::TcpStream::write_all), of `UnixStream`, of the streams with a
+/// buffer.
+#[must_use = "it does nothing unless it is awaited"]
+#[derive(Debug)]
+pub struct WriteAll<'a, S> {
+    stream: &'a S,
+    buf: &'a [u8],
+    done: usize,
+    waiting: Waiting,
+    place: &'static Location<'static>,
+}
+
+impl<'a, S: Writable> WriteAll<'a, S> {
+    #[inline]
+    pub(crate) fn new(stream: &'a S, buf: &'a [u8], place: &'static Location<'static>) -> Self {
+        WriteAll {
+            stream,
+            buf,
+            done: 0,
+            waiting: Waiting::new(),
+            place,
+        }
+    }
+}
+
+impl<S: Writable> Future for WriteAll<'_, S> {
+    type Output = Result<()>;
+
+    #[inline]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Result<()>> {
+        let WriteAll {
+            stream,
+            buf,
+            done,
+            waiting,
+            place,
+        } = &mut *self;
+        poll_write_all(*stream, buf, done, waiting, cx, place)
+    }
+}
+
+/// Writes what is left of `buf` after `done` bytes.
+#[inline]
+pub(crate) fn poll_write_all<S: Writable>(
+    stream: &S,
+    buf: &[u8],
+    done: &mut usize,
+    waiting: &mut Waiting,
+    cx: &mut TaskContext<'_>,
+    place: &'static Location<'static>,
+) -> Poll<Result<()>> {
+    while *done < buf.len() {
+        match ready!(stream.poll_write(&buf[*done..], waiting, cx, place)) {
+            Ok(0) => return Poll::Ready(Err(io::Error::from(io::ErrorKind::WriteZero).into())),
+            Ok(n) => *done += n,
+            Err(error) => return Poll::Ready(Err(error.after_bytes(*done))),
+        }
+    }
+    Poll::Ready(Ok(()))
+}

@@ -1,0 +1,203 @@
+//! Servers and their options.
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use curio::net::{ListenOptions, TcpListener, TcpStream};
+use curio::{Error, Kernel, Result, open_connection, run_server, sleep, spawn, tcp_server, timeout_after};
+
+use crate::cleanly;
+
+#[test]
+fn no_more_clients_at_once_than_allowed() {
+    cleanly(async || {
+        let listener = TcpListener::bind("127.0.0.1:0")?;
+        let addr = listener.local_addr()?;
+        let (now, most, served) = (
+            Rc::new(Cell::new(0)),
+            Rc::new(Cell::new(0)),
+            Rc::new(Cell::new(0)),
+        );
+        let handler = {
+            let (now, most, served) = (now.clone(), most.clone(), served.clone());
+            async move |client: TcpStream, _| {
+                now.set(now.get() + 1);
+                most.set(most.get().max(now.get()));
+                let read = client.read(&mut [0; 1]).await;
+                now.set(now.get() - 1);
+                served.set(served.get() + 1);
+                // Whether it fails, panics or returns, its place is free.
+                match served.get() % 3 {
+                    0 => Err(Error::other("as it should")),
+                    1 => panic!("as it should"),
+                    _ => read.map(|_| ()),
+                }
+            }
+        };
+        let server = spawn(run_server(listener, handler).max_clients(3));
+        let clients: Vec<_> = (0..12)
+            .map(|_| {
+                spawn(async move {
+                    let stream = open_connection(addr).await?;
+                    sleep(Duration::from_millis(2)).await?;
+                    stream.write_all(b"x").await?;
+                    // It is closed when it was served, or reset.
+                    let _ = stream.read(&mut [0; 1]).await;
+                    Ok(())
+                })
+            })
+            .collect();
+        for client in clients {
+            client.join().await?;
+        }
+        assert_eq!((most.get(), served.get()), (3, 12));
+        server.cancel().await
+    });
+}
+
+#[test]
+fn a_full_server_can_be_cancelled() {
+    cleanly(async || {
+        let listener = TcpListener::bind("127.0.0.1:0")?;
+        let addr = listener.local_addr()?;
+        let server = spawn(
+            run_server(listener, async |client: TcpStream, _| {
+                client.read(&mut [0; 1]).await.map(|_| ())
+            })
+            .max_clients(1),
+        );
+        let (one, two) = (open_connection(addr).await?, open_connection(addr).await?);
+        sleep(Duration::from_millis(5)).await?;
+        server.cancel().await?;
+        assert_eq!(one.read(&mut [0; 1]).await?, 0);
+        // This one was never accepted: the system resets it.
+        assert!(!matches!(two.read(&mut [0; 1]).await, Ok(1..)));
+        Ok(())
+    });
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn several_kernels_share_a_port() {
+    let _guard = crate::common::Watchdog::start();
+    let first = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let addr = first.local_addr().unwrap();
+    drop(first);
+    let (ready, is_ready) = std::sync::mpsc::channel();
+    let (end, ended) = curio_ends();
+    let threads: Vec<_> = (0..2u8)
+        .map(|n| {
+            let (ready, ended) = (ready.clone(), ended.clone());
+            std::thread::spawn(move || {
+                Kernel::new().unwrap().run(async move {
+                    let options = ListenOptions::new().reuse_port(true);
+                    let listener = options.listen(addr)?;
+                    ready.send(()).unwrap();
+                    let server = spawn(run_server(listener, async move |client: TcpStream, _| {
+                        client.write_all(&[n]).await
+                    }));
+                    ended.wait().await?;
+                    server.cancel().await
+                })
+            })
+        })
+        .collect();
+    is_ready.recv().unwrap();
+    is_ready.recv().unwrap();
+    // Who does not ask for it does not get it.
+    curio::run(async {
+        assert!(TcpListener::bind(addr).is_err());
+        Ok(())
+    })
+    .unwrap();
+    let mut seen = [0; 2];
+    for _ in 0..200 {
+        use std::io::Read;
+        let mut buf = [0];
+        std::net::TcpStream::connect(addr)
+            .unwrap()
+            .read_exact(&mut buf)
+            .unwrap();
+        seen[usize::from(buf[0])] += 1;
+    }
+    assert!(seen[0] > 0 && seen[1] > 0, "{seen:?}");
+    end.set();
+    for thread in threads {
+        thread.join().unwrap().unwrap();
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn curio_ends() -> (curio::UniversalEvent, curio::UniversalEvent) {
+    let event = curio::UniversalEvent::new();
+    (event.clone(), event)
+}
+
+#[test]
+fn the_options_of_a_server_are_those_of_its_listener() {
+    cleanly(async || {
+        let taken = TcpListener::bind("127.0.0.1:0")?;
+        let addr = taken.local_addr()?;
+        let handler = async |_: TcpStream, _| Ok(());
+        let server = tcp_server(addr, handler).backlog(5).reuse_address(true);
+        assert!(format!("{server:?}").contains("Server"));
+        assert!(server.await.is_err());
+        let server = tcp_server(addr, handler)
+            .options(ListenOptions::new().only_v6(false))
+            .max_clients(0);
+        assert!(server.await.is_err());
+        drop(taken);
+        let server = tcp_server(addr, handler).backlog(u32::MAX);
+        assert!(matches!(
+            timeout_after(Duration::from_millis(1), server).await,
+            Err(Error::Timeout(_))
+        ));
+        Ok(())
+    });
+}
+
+#[test]
+fn a_queue_that_is_short_is_short() {
+    cleanly(async || {
+        let listener = ListenOptions::new().backlog(1).listen("127.0.0.1:0")?;
+        let addr = listener.local_addr()?;
+        let mut held = Vec::new();
+        let waited = loop {
+            match timeout_after(Duration::from_millis(30), open_connection(addr)).await {
+                Ok(stream) => held.push(stream),
+                Err(error) => break error,
+            }
+            assert!(held.len() < 10);
+        };
+        assert!(waited.is_timeout(), "{waited}");
+        Ok(())
+    });
+}
+
+#[test]
+fn outside_of_a_kernel_all_is_one_clear_error() {
+    fn refused<T: std::fmt::Debug>(result: Result<T>) {
+        assert!(matches!(result, Err(Error::NoKernel)), "{result:?}");
+    }
+    refused(TcpListener::bind("127.0.0.1:0"));
+    refused(curio::net::UdpSocket::bind("127.0.0.1:0"));
+    let handler = async |_: TcpStream, _| Ok(());
+    refused(futures::executor::block_on(tcp_server("127.0.0.1:0", handler)));
+    let addr = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    refused(futures::executor::block_on(open_connection(addr)));
+    #[cfg(unix)]
+    {
+        use curio::net::{UnixDatagram, UnixListener, UnixStream};
+        refused(UnixStream::pair());
+        refused(UnixDatagram::pair());
+        refused(UnixDatagram::unbound());
+        let path = crate::TempPath::new();
+        refused(UnixListener::bind(&path.0));
+        assert!(!path.0.exists());
+        refused(futures::executor::block_on(UnixStream::connect(&path.0)));
+    }
+}
