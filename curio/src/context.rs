@@ -69,6 +69,8 @@ pub(crate) struct Context {
     /// X3.
     pub(crate) scope: Cell<u32>,
     pub(crate) unopened: Cell<u32>,
+    /// The epoch in which the present run of the task began; kept only while it is hot.
+    pub(crate) run_epoch: Cell<u64>,
     budget: Cell<u32>,
     pub(crate) clock: Clock,
     origin: Instant,
@@ -125,6 +127,7 @@ impl Context {
             hot: Cell::new(false),
             scope: Cell::new(NONE),
             unopened: Cell::new(0),
+            run_epoch: Cell::new(0),
             budget: Cell::new(BUDGET),
             clock,
             origin,

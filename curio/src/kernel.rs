@@ -384,6 +384,7 @@ impl Kernel {
             if hot {
                 // Debts of earlier runs have lapsed (D4).
                 tables.debts.clear();
+                context.run_epoch.set(tables.epoch);
             }
             drop(tables);
             if observed {

@@ -125,7 +125,9 @@ pub mod server;
 #[cfg(unix)]
 pub mod signal;
 mod slot;
+pub mod socketserver;
 mod state;
+pub mod stream;
 pub mod sync;
 mod tables;
 mod task;

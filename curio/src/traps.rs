@@ -411,6 +411,20 @@ impl Waiting {
         })
     }
 
+    /// For a wait that has no object, as that of `poll_read`: nobody tells when it is given up. So what was delivered before
+    /// the present run of the task does not concern it; whoever was concerned has looked in that run.
+    pub(crate) fn renew(&mut self) {
+        context::with(|context| {
+            if let Some(context) = context.filter(|context| context.hot.get()) {
+                let mut tables = context.tables.borrow_mut();
+                if let Some(index) = self.find(&tables) {
+                    let wait = tables.waits.get_mut(index);
+                    wait.started = wait.started.max(context.run_epoch.get());
+                }
+            }
+        });
+    }
+
     /// Where the operation began to wait, if it waits.
     pub(crate) fn place(&self) -> Option<&'static Location<'static>> {
         context::with(|context| {

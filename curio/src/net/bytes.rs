@@ -1,24 +1,30 @@
 //! Streams of bytes: what can be read and written, and the operations that do it.
 //!
 //! A TCP connection, a Unix connection and a pipe differ in how they are made. Once there, all are read and written in
-//! the same way, so the loops are here, once, and so are they for what is built on top: a reference to a stream, an `Rc` of
-//! it, [`SocketStream`](crate::stream::SocketStream).
+//! the same way, so the loops are here, once, and so are they for what is built on top: a reference to a socket, the halves of a
+//! stream, [`SocketStream`](crate::stream::SocketStream).
 
 use std::fmt;
 use std::future::Future;
 use std::io;
 use std::panic::Location;
 use std::pin::Pin;
-use std::rc::Rc;
 use std::task::{Context as TaskContext, Poll, ready};
 
 use crate::error::{Error, Result};
 use crate::traps::Waiting;
 
-/// What can be read: [`TcpStream`](super::TcpStream), `UnixStream`, the descriptor of a pipe, and references to them.
+/// What carries bytes: [`TcpStream`](super::TcpStream), `UnixStream`, the descriptor of a pipe, and references to them.
 ///
-/// It cannot be implemented outside of this crate.
-pub trait Readable: fmt::Debug + sealed::Sealed {
+/// This and its kin cannot be implemented outside of this crate.
+pub trait Transport: fmt::Debug + sealed::Sealed {
+    /// Closes it, for whoever uses it.
+    #[doc(hidden)]
+    fn close(&self) -> Result<()>;
+}
+
+/// A [`Transport`] that can be read.
+pub trait Readable: Transport {
     /// Reads what is there into `buf`, and waits if there is nothing; 0 at the end.
     #[doc(hidden)]
     fn poll_read(
@@ -28,14 +34,10 @@ pub trait Readable: fmt::Debug + sealed::Sealed {
         cx: &mut TaskContext<'_>,
         place: &'static Location<'static>,
     ) -> Poll<Result<usize>>;
-
-    /// Closes it, for writing as well if it can be written.
-    #[doc(hidden)]
-    fn close_read(&self);
 }
 
-/// What can be written; see [`Readable`].
-pub trait Writable: fmt::Debug + sealed::Sealed {
+/// A [`Transport`] that can be written.
+pub trait Writable: Transport {
     /// Writes as much of `buf` as is taken, and waits if nothing is.
     #[doc(hidden)]
     fn poll_write(
@@ -48,7 +50,7 @@ pub trait Writable: fmt::Debug + sealed::Sealed {
 
     /// Tells the peer that nothing more comes.
     #[doc(hidden)]
-    fn finish_write(&self) -> Result<()>;
+    fn finish(&self) -> Result<()>;
 }
 
 pub(crate) mod sealed {
@@ -56,48 +58,44 @@ pub(crate) mod sealed {
     pub trait Sealed {}
 }
 
-/// A stream is shared by sharing what it is.
-macro_rules! shared {
-    ($($shared:ty),*) => {$(
-        impl<S: sealed::Sealed + ?Sized> sealed::Sealed for $shared {}
+/// A stream is borrowed by borrowing what it is.
+impl<S: sealed::Sealed + ?Sized> sealed::Sealed for &S {}
 
-        impl<S: Readable + ?Sized> Readable for $shared {
-            #[inline]
-            fn poll_read(
-                &self,
-                buf: &mut [u8],
-                waiting: &mut Waiting,
-                cx: &mut TaskContext<'_>,
-                place: &'static Location<'static>,
-            ) -> Poll<Result<usize>> {
-                (**self).poll_read(buf, waiting, cx, place)
-            }
-
-            fn close_read(&self) {
-                (**self).close_read();
-            }
-        }
-
-        impl<S: Writable + ?Sized> Writable for $shared {
-            #[inline]
-            fn poll_write(
-                &self,
-                buf: &[u8],
-                waiting: &mut Waiting,
-                cx: &mut TaskContext<'_>,
-                place: &'static Location<'static>,
-            ) -> Poll<Result<usize>> {
-                (**self).poll_write(buf, waiting, cx, place)
-            }
-
-            fn finish_write(&self) -> Result<()> {
-                (**self).finish_write()
-            }
-        }
-    )*};
+impl<S: Transport + ?Sized> Transport for &S {
+    fn close(&self) -> Result<()> {
+        (**self).close()
+    }
 }
 
-shared!(&S, Rc<S>);
+impl<S: Readable + ?Sized> Readable for &S {
+    #[inline]
+    fn poll_read(
+        &self,
+        buf: &mut [u8],
+        waiting: &mut Waiting,
+        cx: &mut TaskContext<'_>,
+        place: &'static Location<'static>,
+    ) -> Poll<Result<usize>> {
+        (**self).poll_read(buf, waiting, cx, place)
+    }
+}
+
+impl<S: Writable + ?Sized> Writable for &S {
+    #[inline]
+    fn poll_write(
+        &self,
+        buf: &[u8],
+        waiting: &mut Waiting,
+        cx: &mut TaskContext<'_>,
+        place: &'static Location<'static>,
+    ) -> Poll<Result<usize>> {
+        (**self).poll_write(buf, waiting, cx, place)
+    }
+
+    fn finish(&self) -> Result<()> {
+        (**self).finish()
+    }
+}
 
 /// The operation of `read`: of [`TcpStream`](super::TcpStream::read), of `UnixStream`.
 #[must_use = "it does nothing unless it is awaited"]

@@ -34,7 +34,7 @@ mod unix_datagram;
 pub use crate::addr::ToAddrs;
 pub use crate::lookup::{LookupHost, lookup_host};
 pub use accept::{Accept, Listener};
-pub use bytes::{Read, ReadExact, Readable, Writable, Write, WriteAll};
+pub use bytes::{Read, ReadExact, Readable, Transport, Writable, Write, WriteAll};
 pub use options::ListenOptions;
 pub use packets::{Operation, Peek, PeekFrom, Recv, RecvFrom, Send, SendTo};
 pub use tcp::{Connect, TcpListener, TcpStream};

@@ -89,7 +89,7 @@ impl<S: mio::event::Source> Registered<S> {
 
     /// The same for a call of which nobody knows whether it could be done once more (N1).
     #[inline]
-    pub(super) fn poll_call<R>(
+    pub(crate) fn poll_call<R>(
         &self,
         direction: Direction,
         waiting: &mut Waiting,

@@ -10,7 +10,7 @@ use std::task::{Context as TaskContext, Poll, ready};
 
 use super::accept::{Accept, Listener};
 use super::bytes::sealed::Sealed;
-use super::bytes::{Read, ReadExact, Readable, Writable, Write, WriteAll};
+use super::bytes::{Read, ReadExact, Readable, Transport, Writable, Write, WriteAll};
 use super::options::{self, ListenOptions};
 use super::packets::{Operation, Peek};
 use super::source::{Registered, about};
@@ -18,6 +18,7 @@ use crate::addr::ToAddrs;
 use crate::error::{Error, Result};
 use crate::lookup::LookupHost;
 use crate::readiness::Direction;
+use crate::stream::Stream;
 use crate::traps::Waiting;
 
 /// A socket that accepts connections, as [`std::net::TcpListener`].
@@ -362,6 +363,34 @@ impl TcpStream {
         Ok(stream)
     }
 
+    /// Puts a buffer in front of it, to read lines and the like (Python Curio: `as_stream`). What is in the buffer when it is
+    /// dropped is lost.
+    ///
+    /// ```
+    /// use curio::net::{TcpListener, TcpStream};
+    /// curio::run(async {
+    ///     let listener = TcpListener::bind("127.0.0.1:0")?;
+    ///     let stream = TcpStream::connect(listener.local_addr()?).await?;
+    ///     listener.accept().await?.0.write_all(b"hello\n").await?;
+    ///     let mut line = String::new();
+    ///     stream.as_stream().read_line(&mut line).await?;
+    ///     assert_eq!(line, "hello\n");
+    ///     Ok(())
+    /// }).unwrap();
+    /// ```
+    #[track_caller]
+    pub fn as_stream(&self) -> Stream<&TcpStream> {
+        Stream::new(self)
+    }
+
+    /// The same for one that owns the socket.
+    ///
+    /// See [`Stream`] for an example.
+    #[track_caller]
+    pub fn into_stream(self) -> Stream<TcpStream> {
+        Stream::new(self)
+    }
+
     /// Ends one direction, or both, for the peer too.
     ///
     /// # Errors
@@ -511,6 +540,13 @@ impl TcpStream {
 
 impl Sealed for TcpStream {}
 
+impl Transport for TcpStream {
+    fn close(&self) -> Result<()> {
+        TcpStream::close(self);
+        Ok(())
+    }
+}
+
 impl Readable for TcpStream {
     #[inline]
     fn poll_read(
@@ -521,10 +557,6 @@ impl Readable for TcpStream {
         place: &'static Location<'static>,
     ) -> Poll<Result<usize>> {
         self.io.poll_read(buf, waiting, cx, place)
-    }
-
-    fn close_read(&self) {
-        self.close();
     }
 }
 
@@ -540,7 +572,7 @@ impl Writable for TcpStream {
         self.io.poll_write(buf, waiting, cx, place)
     }
 
-    fn finish_write(&self) -> Result<()> {
+    fn finish(&self) -> Result<()> {
         self.shutdown(Shutdown::Write)
     }
 }

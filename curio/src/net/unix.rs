@@ -12,12 +12,13 @@ use std::task::{Context as TaskContext, Poll, ready};
 
 use super::accept::{Accept, Listener};
 use super::bytes::sealed::Sealed;
-use super::bytes::{Read, ReadExact, Readable, Writable, Write, WriteAll};
+use super::bytes::{Read, ReadExact, Readable, Transport, Writable, Write, WriteAll};
 use super::options::ListenOptions;
 use super::patience::Patience;
 use super::source::{Registered, about};
 use crate::error::{Error, Result};
 use crate::readiness::Direction;
+use crate::stream::Stream;
 use crate::traps::Waiting;
 
 /// A socket that accepts connections at a path, as [`std::os::unix::net::UnixListener`].
@@ -278,6 +279,33 @@ impl UnixStream {
         WriteAll::new(self, buf, Location::caller())
     }
 
+    /// Puts a buffer in front of it, to read lines and the like (Python Curio: `as_stream`). What is in the buffer when it is
+    /// dropped is lost.
+    ///
+    /// ```
+    /// use curio::net::UnixStream;
+    /// curio::run(async {
+    ///     let (one, two) = UnixStream::pair()?;
+    ///     one.write_all(b"hello\n").await?;
+    ///     let mut line = String::new();
+    ///     two.as_stream().read_line(&mut line).await?;
+    ///     assert_eq!(line, "hello\n");
+    ///     Ok(())
+    /// }).unwrap();
+    /// ```
+    #[track_caller]
+    pub fn as_stream(&self) -> Stream<&UnixStream> {
+        Stream::new(self)
+    }
+
+    /// The same for one that owns the socket.
+    ///
+    /// See [`Stream`] for an example.
+    #[track_caller]
+    pub fn into_stream(self) -> Stream<UnixStream> {
+        Stream::new(self)
+    }
+
     /// Ends one direction, or both, for the peer too.
     ///
     /// # Errors
@@ -331,6 +359,13 @@ impl fmt::Debug for UnixStream {
 
 impl Sealed for UnixStream {}
 
+impl Transport for UnixStream {
+    fn close(&self) -> Result<()> {
+        UnixStream::close(self);
+        Ok(())
+    }
+}
+
 impl Readable for UnixStream {
     #[inline]
     fn poll_read(
@@ -341,10 +376,6 @@ impl Readable for UnixStream {
         place: &'static Location<'static>,
     ) -> Poll<Result<usize>> {
         self.io.poll_read(buf, waiting, cx, place)
-    }
-
-    fn close_read(&self) {
-        self.close();
     }
 }
 
@@ -360,7 +391,7 @@ impl Writable for UnixStream {
         self.io.poll_write(buf, waiting, cx, place)
     }
 
-    fn finish_write(&self) -> Result<()> {
+    fn finish(&self) -> Result<()> {
         self.shutdown(Shutdown::Write)
     }
 }

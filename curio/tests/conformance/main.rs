@@ -16,7 +16,7 @@
 //!
 //! | files that are not translated | why |
 //! |---|---|
-//! | `test_io`, `test_channel`, `test_subprocess`; `curio/test/socketserver.py`, `subprocess.py` of 2015 | with the stages that they test |
+//! | `test_channel`, `test_subprocess` | with the stages that they test |
 //! | `test_asyncgen`, `test_meta`, `test_blocking` and the like | Python's coroutines, and ways to tell them apart |
 //! | `test_local`, `test_tls` | task-local values, gone from Python too |
 //! | `test_asyncio`, `test_pytest_plugin` | bridges to parts of Python, gone from there too |
@@ -33,6 +33,7 @@ mod common;
 mod faults;
 mod test_activation;
 mod test_file;
+mod test_io;
 mod test_kernel;
 mod test_kernel_2015;
 mod test_network;
@@ -41,6 +42,7 @@ mod test_queue;
 #[cfg(unix)]
 mod test_signal;
 mod test_socket;
+mod test_socketserver;
 mod test_sync;
 mod test_task;
 mod test_thread;

@@ -3,7 +3,7 @@
 //! | differs | how |
 //! |---|---|
 //! | names | `recv`, `sendall` of a connection are `read`, `write_all`; `recv_into` is what `read` is |
-//! | `test_tcp_file_echo`, `test_buffer_stream_into`, `test_buffer_makefile_into` | `makefile` and `as_stream` are both `as_stream` |
+//! | `test_buffer_makefile_into` | `test_buffer_stream_into`: `makefile` and `as_stream` are both `as_stream` |
 //! | `test_fromfd_tcp_echo` | `into_std` and `from_std` |
 //! | `test_buffer_into` | an array of bytes, not of integers |
 //! | `test_create_connection` | `open_connection(..).source_addr(..)` |
@@ -157,6 +157,52 @@ fn test_fromfd_tcp_echo() {
         tcp_echo(detached, results.clone()).await?;
         assert_echo(&results);
         Ok(())
+    });
+}
+
+async fn handle_stream(client: TcpStream, results: Results) -> Result<()> {
+    results.append("handler start");
+    let mut s = client.as_stream();
+    let mut buf = [0; 100];
+    loop {
+        let n = s.read(&mut buf).await?;
+        if n == 0 {
+            break;
+        }
+        results.append(format!("handler {}", String::from_utf8_lossy(&buf[..n])));
+        s.write_all(&buf[..n]).await?;
+    }
+    results.append("handler done");
+    Ok(())
+}
+
+#[test]
+fn test_tcp_file_echo() {
+    really(async |_| {
+        let results = Results::default();
+        tcp_echo(handle_stream, results.clone()).await?;
+        assert_echo(&results);
+        Ok(())
+    });
+}
+
+#[test]
+fn test_buffer_stream_into() {
+    really(async |_| {
+        let data: Vec<u8> = (0..1_000_000u32).flat_map(u32::to_le_bytes).collect();
+        let (one, two) = pair().await?;
+        let sender = spawn(with!(data; {
+            one.write_all(b"OK\n").await?;
+            one.write_all(&data).await
+        }));
+        let mut s = two.as_stream();
+        let mut line = String::new();
+        s.read_line(&mut line).await?;
+        assert_eq!(line, "OK\n");
+        let mut received = vec![0; data.len()];
+        s.read_exact(&mut received).await?;
+        assert!(received == data);
+        sender.join().await
     });
 }
 

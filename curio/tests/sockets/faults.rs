@@ -12,10 +12,10 @@ use curio::{Error, run_server, sleep, spawn, timeout_after, yield_now};
 use crate::{cleanly, pair};
 
 /// Small and good enough.
-struct Random(u64);
+pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
-    fn below(&mut self, n: u64) -> u64 {
+    pub(crate) fn below(&mut self, n: u64) -> u64 {
         self.0 = self
             .0
             .wrapping_mul(6364136223846793005)

@@ -9,6 +9,8 @@ mod datagrams;
 mod faults;
 mod servers;
 #[cfg(unix)]
+mod streams;
+#[cfg(unix)]
 mod unix;
 
 use common::Watchdog;

@@ -1,0 +1,109 @@
+//! Writing many pieces.
+
+use std::fmt;
+use std::future::Future;
+use std::panic::Location;
+use std::pin::Pin;
+use std::task::{Context as TaskContext, Poll, ready};
+
+use crate::error::Result;
+use crate::net::bytes::{Writable, poll_write_all};
+use crate::traps::{Waiting, poll_budget};
+
+/// Pieces are gathered until they are so many bytes.
+const CHUNK: usize = 8 * 1024;
+
+/// The operation of [`Stream::write_lines`](super::Stream::write_lines).
+#[must_use = "it does nothing unless it is awaited"]
+pub struct WriteLines<'a, S, I> {
+    io: &'a S,
+    lines: I,
+    chunk: Vec<u8>,
+    /// How much of the chunk is written, and how much of those before.
+    done: usize,
+    before: usize,
+    waiting: Waiting,
+    place: &'static Location<'static>,
+}
+
+impl<'a, S: Writable, I> WriteLines<'a, S, I> {
+    pub(super) fn new(io: &'a S, lines: I, place: &'static Location<'static>) -> Self {
+        WriteLines {
+            io,
+            lines,
+            chunk: Vec::new(),
+            done: 0,
+            before: 0,
+            waiting: Waiting::new(),
+            place,
+        }
+    }
+}
+
+// The iterator is not pinned.
+impl<S, I> Unpin for WriteLines<'_, S, I> {}
+
+impl<S, I> Future for WriteLines<'_, S, I>
+where
+    S: Writable,
+    I: Iterator<Item: AsRef<[u8]>>,
+{
+    type Output = Result<()>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Result<()>> {
+        let this = &mut *self;
+        loop {
+            let written = poll_write_all(
+                this.io,
+                &this.chunk,
+                &mut this.done,
+                &mut this.waiting,
+                cx,
+                this.place,
+            );
+            if let Err(error) = ready!(written) {
+                return Poll::Ready(Err(error.after_bytes(this.before + this.done)));
+            }
+            this.before += std::mem::take(&mut this.done);
+            this.chunk.clear();
+            while this.chunk.len() < CHUNK
+                && let Some(line) = this.lines.next()
+            {
+                this.chunk.extend_from_slice(line.as_ref());
+            }
+            if this.chunk.is_empty() {
+                return Poll::Ready(Ok(()));
+            }
+        }
+    }
+}
+
+impl<S: fmt::Debug, I> fmt::Debug for WriteLines<'_, S, I> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WriteLines")
+            .field("io", &self.io)
+            .field("written", &(self.before + self.done))
+            .finish()
+    }
+}
+
+/// The operation of [`Stream::flush`](super::Stream::flush).
+#[must_use = "it does nothing unless it is awaited"]
+#[derive(Debug)]
+pub struct Flush<'a, S> {
+    _io: &'a S,
+}
+
+impl<'a, S: Writable> Flush<'a, S> {
+    pub(super) fn new(io: &'a S) -> Self {
+        Flush { _io: io }
+    }
+}
+
+impl<S: Writable> Future for Flush<'_, S> {
+    type Output = Result<()>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Result<()>> {
+        poll_budget(cx).map(Ok)
+    }
+}
