@@ -10,7 +10,7 @@ mod common;
 
 use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream as StdStream};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
@@ -23,7 +23,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use common::Watchdog;
-use curio::net::{TcpListener, TcpStream};
+use curio::net::{TcpListener, TcpStream, UdpSocket, UnixStream};
+use curio::stream::FileStream;
 use curio::traps::{Label, WaitList, Waiting};
 use curio::{
     Clock, Error, Kernel, Queue, Result, Task, WithTimeout, clock, disable_cancellation, ignore_after,
@@ -729,6 +730,104 @@ async fn cases() -> Result<Vec<Case>> {
         "write_all",
         async move { stream.write_all(&vec![0; 1 << 20]).await },
         move || swallow_all(peer),
+    ));
+    cases.append(&mut more_sockets().await?);
+    Ok(cases)
+}
+
+/// Those of the other sockets, and of the streams over them.
+async fn more_sockets() -> Result<Vec<Case>> {
+    let mut cases = Vec::new();
+    for name in ["recv", "recv_from", "peek", "peek_from"] {
+        let socket = UdpSocket::bind("127.0.0.1:0")?;
+        let addr = socket.local_addr()?;
+        cases.push(case(
+            name,
+            async move {
+                let mut buf = [0; 10];
+                let n = match name {
+                    "recv" => socket.recv(&mut buf).await?,
+                    "recv_from" => socket.recv_from(&mut buf).await?.0,
+                    "peek" => socket.peek(&mut buf).await?,
+                    _ => socket.peek_from(&mut buf).await?.0,
+                };
+                assert_eq!(&buf[..n], b"hello");
+                Ok(())
+            },
+            move || {
+                let sender = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+                sender.send_to(b"hello", addr).unwrap();
+            },
+        ));
+    }
+    let (stream, mut peer) = pair().await?;
+    cases.push(case(
+        "TcpStream::peek",
+        async move { stream.peek(&mut [0; 10]).await.map(|n| assert_eq!(n, 3)) },
+        move || peer.write_all(b"abc").unwrap_or(()),
+    ));
+    for name in [
+        "read_line",
+        "lines",
+        "read_until",
+        "Stream::read_exact",
+        "Stream::read",
+        "AsyncRead",
+    ] {
+        let (stream, mut peer) = pair().await?;
+        let again = peer.try_clone()?;
+        cases.push(case(
+            name,
+            async move {
+                let _peer = again;
+                let mut s = stream.as_stream();
+                let mut buf = [0; 6];
+                match name {
+                    "read_line" => s.read_line(&mut String::new()).await.map(drop),
+                    "lines" => s.lines().next().await.unwrap().map(drop),
+                    "read_until" => s.read_until(b'\n', &mut Vec::new()).await.map(drop),
+                    "Stream::read_exact" => s.read_exact(&mut buf).await,
+                    "Stream::read" => s.read(&mut buf).await.map(drop),
+                    _ => Ok(futures::AsyncReadExt::read_exact(&mut s, &mut buf).await?),
+                }
+            },
+            move || peer.write_all(b"hello\n").unwrap_or(()),
+        ));
+    }
+    let (stream, mut peer) = pair().await?;
+    cases.push(case(
+        "read_to_end",
+        async move { stream.as_stream().read_to_end(&mut Vec::new()).await.map(drop) },
+        move || peer.write_all(b"hello\n").unwrap_or(()),
+    ));
+    let (stream, peer) = full_pair().await?;
+    cases.push(case(
+        "write_lines",
+        async move { stream.as_stream().write_lines(vec!["x"; 100_000]).await },
+        move || swallow_all(peer),
+    ));
+    let (stream, peer) = full_pair().await?;
+    cases.push(case(
+        "AsyncWrite",
+        async move { Ok(futures::AsyncWriteExt::write_all(&mut stream.as_stream(), &vec![0; 1 << 16]).await?) },
+        move || swallow_all(peer),
+    ));
+    let (one, two) = UnixStream::pair()?;
+    cases.push(case(
+        "UnixStream::read",
+        async move { one.read(&mut [0; 10]).await.map(|n| assert_eq!(n, 0)) },
+        move || drop(two),
+    ));
+    let (reader, mut writer) = io::pipe()?;
+    let mut reader = FileStream::open(reader)?;
+    let again = writer.try_clone()?;
+    cases.push(case(
+        "FileStream",
+        async move {
+            let _writer = again;
+            reader.read_line(&mut String::new()).await.map(drop)
+        },
+        move || writer.write_all(b"hello\n").unwrap_or(()),
     ));
     Ok(cases)
 }

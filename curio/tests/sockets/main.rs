@@ -6,6 +6,8 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod datagrams;
+#[cfg(unix)]
+mod descriptors;
 mod faults;
 mod servers;
 #[cfg(unix)]

@@ -1,0 +1,242 @@
+//! Pipes, terminals and standard input. What needs a terminal, or standard input for itself, runs this very binary anew, with
+//! the name of a test and `CURIO_DESCRIPTORS_CHILD` set.
+
+use std::fs::File;
+use std::io::{self, IsTerminal, Write};
+use std::os::fd::AsFd;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use curio::stream::{FileStream, stdin, stdout};
+use curio::{Error, spawn, timeout_after, yield_now};
+use socket2::SockRef;
+
+use crate::cleanly;
+
+const MS: Duration = Duration::from_millis(1);
+
+fn blocks(file: &impl AsFd) -> bool {
+    !SockRef::from(file).nonblocking().unwrap()
+}
+
+#[test]
+fn a_pipe_carries_lines_and_ends() {
+    cleanly(async || {
+        let (reader, writer) = io::pipe()?;
+        let (mut reader, mut writer) = (FileStream::open(reader)?, FileStream::open(writer)?);
+        let lines: Vec<String> = (0..50_000).map(|n| format!("line {n}\n")).collect();
+        let sender = spawn({
+            let lines = lines.clone();
+            async move { writer.write_lines(&lines).await }
+        });
+        let mut all = lines.iter();
+        let mut read = reader.lines();
+        while let Some(line) = read.next().await {
+            assert_eq!(Some(line? + "\n"), all.next().cloned());
+        }
+        assert!(all.next().is_none());
+        sender.join().await
+    });
+}
+
+#[test]
+fn a_pipe_whose_reader_has_gone_is_broken() {
+    cleanly(async || {
+        let (reader, writer) = io::pipe()?;
+        let mut writer = FileStream::open(writer)?;
+        let sender = spawn(async move { writer.write_all(&vec![0; 1_000_000]).await });
+        yield_now().await?;
+        drop(reader);
+        let error = sender.join().await.unwrap_err();
+        assert!(error.to_string().contains("roken pipe"), "{error}");
+        Ok(())
+    });
+}
+
+#[test]
+fn an_interrupted_read_of_a_pipe_loses_nothing() {
+    cleanly(async || {
+        let (reader, mut writer) = io::pipe()?;
+        let mut reader = FileStream::open(reader)?;
+        writer.write_all(b"half a ")?;
+        for _ in 0..3 {
+            let mut line = String::new();
+            let read = timeout_after(MS, reader.read_line(&mut line)).await;
+            assert!(matches!(read, Err(Error::Timeout(_))), "{read:?}");
+            assert!(line.is_empty());
+        }
+        writer.write_all(b"line\n")?;
+        assert_eq!(reader.lines().next().await.unwrap()?, "half a line");
+        Ok(())
+    });
+}
+
+/// P2.
+#[test]
+fn a_file_blocks_again_when_nobody_uses_it_here() {
+    cleanly(async || {
+        let (reader, writer) = io::pipe()?;
+        let others = reader.try_clone()?;
+        assert!(blocks(&others));
+        let mut s = FileStream::open(reader)?;
+        assert!(!blocks(&others) && blocks(&writer));
+        s.close()?;
+        assert!(blocks(&others));
+        assert!(matches!(s.read(&mut [0; 1]).await, Err(Error::Closed)));
+        // What did not block before does not afterwards.
+        SockRef::from(&others).set_nonblocking(true)?;
+        drop(FileStream::open(others.try_clone()?)?);
+        assert!(!blocks(&others));
+        SockRef::from(&others).set_nonblocking(false)?;
+        let file: File = FileStream::open(others.try_clone()?)?.into_inner().into_file()?;
+        assert!(blocks(&file));
+        Ok(())
+    });
+}
+
+#[test]
+fn an_ordinary_file_is_read_as_it_is() {
+    cleanly(async || {
+        let path = crate::TempPath::new();
+        std::fs::write(&path.0, "one\ntwo\n")?;
+        let mut s = FileStream::open(File::open(&path.0)?)?;
+        let mut lines = s.lines();
+        assert_eq!(lines.next().await.unwrap()?, "one");
+        assert_eq!(lines.next().await.unwrap()?, "two");
+        assert!(lines.next().await.is_none());
+        s.close()?;
+        assert!(matches!(s.read(&mut [0; 1]).await, Err(Error::Closed)));
+        let mut s = FileStream::open(File::options().read(true).write(true).open("/dev/null")?)?;
+        s.write_all(b"nowhere").await?;
+        assert_eq!(s.read(&mut [0; 10]).await?, 0);
+        Ok(())
+    });
+}
+
+/// Whether this is the process that a test has started.
+fn is_child() -> bool {
+    std::env::var_os("CURIO_DESCRIPTORS_CHILD").is_some()
+}
+
+fn child(test: &str) -> Command {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command
+        .args(["--exact", "--nocapture", &format!("descriptors::{test}")])
+        .env("CURIO_DESCRIPTORS_CHILD", "1");
+    command
+}
+
+/// Answers each line, until the end.
+fn answer() {
+    curio::run(async {
+        let (mut input, mut output) = (stdin()?, stdout()?);
+        let mut lines = input.lines();
+        while let Some(line) = lines.next().await {
+            output
+                .write_all(format!("you said {}\n", line?).as_bytes())
+                .await?;
+        }
+        output.write_all(b"goodbye\n").await
+    })
+    .unwrap();
+}
+
+#[test]
+fn standard_input_may_be_anything() {
+    if is_child() {
+        return answer();
+    }
+    let path = crate::TempPath::new();
+    std::fs::write(&path.0, "one\ntwo\n").unwrap();
+    let null = File::open("/dev/null").unwrap();
+    let file = File::open(&path.0).unwrap();
+    let (socket, mut peer) = std::os::unix::net::UnixStream::pair().unwrap();
+    peer.write_all(b"one\ntwo\n").unwrap();
+    let others = socket.try_clone().unwrap();
+    peer.shutdown(std::net::Shutdown::Write).unwrap();
+    let socket = std::os::fd::OwnedFd::from(socket);
+    for (input, said) in [
+        (Stdio::from(null), false),
+        (Stdio::from(file), true),
+        (Stdio::from(socket), true),
+    ] {
+        let output = child("standard_input_may_be_anything")
+            .stdin(input)
+            .output()
+            .unwrap();
+        let output = String::from_utf8(output.stdout).unwrap();
+        assert!(output.contains("goodbye"), "{output}");
+        assert_eq!(output.contains("you said one\nyou said two\n"), said, "{output}");
+    }
+    // It was made to block again at the end.
+    assert!(blocks(&others));
+
+    // A pipe, which speaks now and then.
+    let mut running = child("standard_input_may_be_anything")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut pipe = running.stdin.take().unwrap();
+    for piece in ["o", "ne\ntw", "o\n"] {
+        pipe.write_all(piece.as_bytes()).unwrap();
+    }
+    drop(pipe);
+    let output = String::from_utf8(running.wait_with_output().unwrap().stdout).unwrap();
+    assert!(
+        output.contains("you said one\nyou said two\ngoodbye\n"),
+        "{output}"
+    );
+}
+
+/// With a real terminal, which `socat` makes.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_terminal_is_left_as_it_was() {
+    if is_child() {
+        assert!(io::stdin().is_terminal());
+        curio::run(async {
+            // P2: two who use it, one after the other gone.
+            let one = FileStream::open(io::stdin().as_fd().try_clone_to_owned()?)?;
+            let two = FileStream::open(io::stdout().as_fd().try_clone_to_owned()?)?;
+            assert!(!blocks(&io::stdin()));
+            drop(one);
+            assert!(!blocks(&io::stdin()));
+            drop(two);
+            assert!(blocks(&io::stdin()));
+            // P1: nobody else hears of it, so nothing is left to be restored, not even by who is killed.
+            let (_input, _output) = (stdin()?, stdout()?);
+            assert!(blocks(&io::stdin()) && blocks(&io::stdout()));
+            Ok(())
+        })
+        .unwrap();
+        return answer();
+    }
+    let Ok(socat) = Command::new("socat").arg("-V").output() else {
+        eprintln!("there is no socat here, so there is no terminal to try");
+        return;
+    };
+    assert!(socat.status.success());
+    // Lines that are there at once come one by one (P3). The last one is the end, as it is typed.
+    let program = std::env::current_exe().unwrap();
+    let terminal = format!(
+        "EXEC:{} --nocapture a_terminal_is_left_as_it_was,pty,setsid,ctty,echo=0,stderr",
+        program.display()
+    );
+    let mut running = Command::new("socat")
+        .args(["-t", "10", "-", &terminal])
+        .env("CURIO_DESCRIPTORS_CHILD", "1")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut keyboard = running.stdin.take().unwrap();
+    keyboard.write_all(b"one\ntwo\nthree\n\x04").unwrap();
+    drop(keyboard);
+    let output = String::from_utf8(running.wait_with_output().unwrap().stdout).unwrap();
+    let output = output.replace("\r\n", "\n");
+    assert!(
+        output.contains("you said one\nyou said two\nyou said three\ngoodbye\n"),
+        "{output}"
+    );
+}
