@@ -328,6 +328,9 @@ impl<S, H> fmt::Debug for Server<S, H> {
     }
 }
 
+/// What is kept until the server ends (V2).
+type Kept = Option<Box<dyn fmt::Debug>>;
+
 /// What a server listens with: a listener, an address, a path.
 ///
 /// It cannot be implemented outside of this crate.
@@ -337,13 +340,13 @@ pub trait Start: Sealed {
 
     /// Begins to listen. What comes along is kept until the end.
     #[doc(hidden)]
-    fn start(self) -> impl Future<Output = Result<(Self::Listener, Option<Box<dyn fmt::Debug>>)>>;
+    fn start(self) -> impl Future<Output = Result<(Self::Listener, Kept)>>;
 }
 
 impl<L: Listener + 'static> Start for L {
     type Listener = L;
 
-    async fn start(self) -> Result<(L, Option<Box<dyn fmt::Debug>>)> {
+    async fn start(self) -> Result<(L, Kept)> {
         Ok((self, None))
     }
 }
@@ -370,7 +373,7 @@ impl Sealed for AtAddr {}
 impl Start for AtAddr {
     type Listener = TcpListener;
 
-    async fn start(self) -> Result<(TcpListener, Option<Box<dyn fmt::Debug>>)> {
+    async fn start(self) -> Result<(TcpListener, Kept)> {
         Ok((self.options.listen(&self.addrs.await?[..])?, None))
     }
 }
@@ -390,7 +393,7 @@ impl Sealed for AtPath {}
 impl Start for AtPath {
     type Listener = UnixListener;
 
-    async fn start(self) -> Result<(UnixListener, Option<Box<dyn fmt::Debug>>)> {
+    async fn start(self) -> Result<(UnixListener, Kept)> {
         path::clear(&self.path)?;
         let listener = self.options.listen_unix(&self.path)?;
         let own = Own::new(self.path)?;
