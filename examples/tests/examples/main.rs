@@ -6,6 +6,8 @@ mod arguments;
 mod chat;
 mod child;
 mod happy_eyeballs;
+#[cfg(unix)]
+mod other_echoes;
 mod readme;
 mod servers;
 #[cfg(unix)]

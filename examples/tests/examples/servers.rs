@@ -1,4 +1,5 @@
 //! The echo servers, with real clients. What they do with signals is in `signals`.
+//! The echo servers, with real clients.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -9,6 +10,7 @@ use std::time::{Duration, Instant};
 use crate::child::{LIMIT, Running, example, has_netcat};
 
 const SERVERS: [&str; 3] = ["echo", "echo_server", "managed_echo"];
+const SERVERS: [&str; 4] = ["echo", "echo_server", "stream_echo", "socketserver_echo"];
 
 /// A server and its first client.
 pub(crate) fn start(server: &str) -> (Running, TcpStream) {
@@ -118,7 +120,11 @@ fn a_client_that_resets_its_connection_harms_nobody() {
         drop(second);
         let error = server.error();
         assert!(
-            error.contains("echo_client") && error.contains("reset"),
+            error.contains(if name == "socketserver_echo" {
+                "serve"
+            } else {
+                "echo_client"
+            }) && error.contains("reset"),
             "{error}"
         );
         say(&first, "Hello\n");
