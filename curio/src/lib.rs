@@ -70,8 +70,16 @@
 //! | `Queue(maxsize)`, `PriorityQueue`, `LifoQueue` | [`Queue::new`], [`Queue::bounded`], [`PriorityQueue`], [`LifoQueue`]; new: [`close`](Queue::close), [`try_get`](Queue::try_get), [`try_put`](Queue::try_put) |
 //! | `q.empty()`, `q.full()`, `q.qsize()` | [`Queue::is_empty`], [`Queue::is_full`], [`Queue::len`] |
 //! | `async for item in q` (2018) | [`while let Some(item) = q.next().await`](Queue::next), or as a [stream](Queue::stream) |
-//! | `tcp_server`, `run_server`, `open_connection` | [`tcp_server`], [`run_server`], [`open_connection`] |
-//! | `curio.socket` | [`net`] |
+//! | `tcp_server`, `unix_server`, `run_server`, `open_connection`, `open_unix_connection` | [`tcp_server`], `unix_server`, [`run_server`], [`open_connection`], `open_unix_connection` |
+//! | `backlog=`, `reuse_port=`, `source_addr=`; `tcp_server_socket`, `unix_server_socket` | methods of [`Server`] and [`Connect`](net::Connect); [`ListenOptions`](net::ListenOptions) |
+//! | `curio.socket` | [`net`]: [`TcpListener`](net::TcpListener), [`TcpStream`](net::TcpStream), [`UdpSocket`](net::UdpSocket), `UnixListener`, `UnixStream`, `UnixDatagram` |
+//! | `recv`, `recv_into`, `send`, `sendall` of a connection | [`read`](net::TcpStream::read), [`write`](net::TcpStream::write), [`write_all`](net::TcpStream::write_all) |
+//! | `sock.blocking()`, `fromfd()` | [`into_std`](net::TcpStream::into_std), [`from_std`](net::TcpStream::from_std) |
+//! | `sock.as_stream()`, `makefile()`, `SocketStream`, `FileStream` | [`as_stream`](net::TcpStream::as_stream), [`into_stream`](net::TcpStream::into_stream), [`stream`] |
+//! | `read`, `readall`, `read_exactly`, `readline`, `async for line in s` | [`read`](stream::Stream::read), [`read_to_end`](stream::Stream::read_to_end), [`read_exact`](stream::Stream::read_exact), [`read_line`](stream::Stream::read_line), [`lines`](stream::Stream::lines) |
+//! | `write`, `writelines`, `flush`, `close` | [`write_all`](stream::Stream::write_all), [`write_lines`](stream::Stream::write_lines), [`flush`](stream::Stream::flush), [`close`](stream::Stream::close) |
+//! | `e.bytes_sent`, `e.bytes_read`, `e.bytes_written` | [`Progress::bytes`] |
+//! | `socketserver.TCPServer`, `StreamRequestHandler` (2015) | [`socketserver`] |
 //! | `Event`, `Lock`, `RLock`, `Semaphore`, `BoundedSemaphore`, `Condition` | the same, see [`sync`]: [`Event`], [`Lock`], [`RLock`], [`Semaphore`], [`BoundedSemaphore`], [`Condition`] |
 //! | `async with lock:`, `acquire`, `release` | `let guard = `[`lock.lock()`](Lock::lock)`.await?`, [`acquire`](Semaphore::acquire); dropping the guard or permit releases |
 //! | `Result()` (and once `Promise()`): `set_value`, `set_exception`, `unwrap` | [`Promise`]: [`set`](Promise::set), [`set_error`](Promise::set_error), [`wait`](Promise::wait) |
