@@ -99,13 +99,6 @@ impl<'a, S> ReadExact<'a, S> {
             place,
         }
     }
-
-    fn put_back(&mut self) {
-        if self.done > 0 {
-            self.stream.buffer.put_back(&self.buf[..self.done]);
-            self.done = 0;
-        }
-    }
 }
 
 impl<S: Readable> Future for ReadExact<'_, S> {
@@ -127,7 +120,7 @@ impl<S: Readable> Future for ReadExact<'_, S> {
                 }
                 Err(error) => error,
             };
-            this.put_back();
+            // What it has goes back when it is dropped: nobody can use the stream before.
             return Poll::Ready(Err(error));
         }
         this.done = 0;
@@ -137,7 +130,9 @@ impl<S: Readable> Future for ReadExact<'_, S> {
 
 impl<S> Drop for ReadExact<'_, S> {
     fn drop(&mut self) {
-        self.put_back();
+        if self.done > 0 {
+            self.stream.buffer.put_back(&self.buf[..self.done]);
+        }
     }
 }
 

@@ -447,6 +447,26 @@ mod futures_io {
         });
     }
 
+    /// The same for writing: the seat is free again.
+    #[test]
+    fn a_write_that_was_given_up_leaves_its_seat() {
+        cleanly(async || {
+            let (mut s, peer) = streams()?;
+            let data = vec![0; 1 << 20];
+            while AsyncWriteExt::write(&mut s, &data).now_or_never().is_some() {}
+            let drain = spawn(async move {
+                let mut buf = vec![0; 1 << 16];
+                while peer.read(&mut buf).await? > 0 {}
+                Ok(())
+            });
+            s.write_all(&data).await?;
+            s.write(&data).await?;
+            s.write_lines([&data]).await?;
+            drop(s);
+            drain.join().await
+        });
+    }
+
     #[test]
     fn a_stream_may_be_dropped_while_somebody_has_polled_it() {
         cleanly(async || {
