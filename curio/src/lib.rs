@@ -133,6 +133,8 @@ pub mod server;
 #[cfg(unix)]
 pub mod signal;
 mod slot;
+#[cfg(all(unix, feature = "socket"))]
+pub mod socket;
 pub mod socketserver;
 mod state;
 pub mod stream;

@@ -413,6 +413,7 @@ impl Waiting {
 
     /// For a wait that has no object, as that of `poll_read`: nobody tells when it is given up. So what was delivered before
     /// the present run of the task does not concern it; whoever was concerned has looked in that run.
+    #[cfg_attr(not(feature = "futures-io"), allow(dead_code))]
     pub(crate) fn renew(&mut self) {
         context::with(|context| {
             if let Some(context) = context.filter(|context| context.hot.get()) {

@@ -88,6 +88,7 @@ pub struct Stream<S> {
     reading: Waiting,
     writing: Waiting,
     /// Where it was made, for the reports of these.
+    #[cfg_attr(not(feature = "futures-io"), allow(dead_code))]
     place: &'static Location<'static>,
 }
 
