@@ -228,11 +228,11 @@ impl<S: Writable> Future for Write<'_, S> {
 #[must_use = "it does nothing unless it is awaited"]
 #[derive(Debug)]
 pub struct WriteAll<'a, S> {
-    stream: &'a S,
-    buf: &'a [u8],
-    done: usize,
-    waiting: Waiting,
-    place: &'static Location<'static>,
+    pub(crate) stream: &'a S,
+    pub(crate) buf: &'a [u8],
+    pub(crate) done: usize,
+    pub(crate) waiting: Waiting,
+    pub(crate) place: &'static Location<'static>,
 }
 
 impl<'a, S: Writable> WriteAll<'a, S> {
@@ -260,26 +260,13 @@ impl<S: Writable> Future for WriteAll<'_, S> {
             waiting,
             place,
         } = &mut *self;
-        poll_write_all(*stream, buf, done, waiting, cx, place)
-    }
-}
-
-/// Writes what is left of `buf` after `done` bytes.
-#[inline]
-pub(crate) fn poll_write_all<S: Writable>(
-    stream: &S,
-    buf: &[u8],
-    done: &mut usize,
-    waiting: &mut Waiting,
-    cx: &mut TaskContext<'_>,
-    place: &'static Location<'static>,
-) -> Poll<Result<()>> {
-    while *done < buf.len() {
-        match ready!(stream.poll_write(&buf[*done..], waiting, cx, place)) {
-            Ok(0) => return Poll::Ready(Err(io::Error::from(io::ErrorKind::WriteZero).into())),
-            Ok(n) => *done += n,
-            Err(error) => return Poll::Ready(Err(error.after_bytes(*done))),
+        while *done < buf.len() {
+            match ready!(stream.poll_write(&buf[*done..], waiting, cx, place)) {
+                Ok(0) => return Poll::Ready(Err(io::Error::from(io::ErrorKind::WriteZero).into())),
+                Ok(n) => *done += n,
+                Err(error) => return Poll::Ready(Err(error.after_bytes(*done))),
+            }
         }
+        Poll::Ready(Ok(()))
     }
-    Poll::Ready(Ok(()))
 }

@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::task::{Context as TaskContext, Poll, ready};
 
 use crate::error::Result;
-use crate::net::bytes::{Writable, poll_write_all};
+use crate::net::bytes::{Writable, WriteAll};
 use crate::traps::{Waiting, poll_budget};
 
 /// Pieces are gathered until they are so many bytes.
@@ -53,14 +53,17 @@ where
     fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Result<()>> {
         let this = &mut *self;
         loop {
-            let written = poll_write_all(
-                this.io,
-                &this.chunk,
-                &mut this.done,
-                &mut this.waiting,
-                cx,
-                this.place,
-            );
+            // The buffer is ours, so the operation on it lasts for this poll only.
+            let mut write = WriteAll {
+                stream: this.io,
+                buf: &this.chunk,
+                done: this.done,
+                waiting: std::mem::take(&mut this.waiting),
+                place: this.place,
+            };
+            let written = Pin::new(&mut write).poll(cx);
+            this.done = write.done;
+            this.waiting = std::mem::take(&mut write.waiting);
             if let Err(error) = ready!(written) {
                 return Poll::Ready(Err(error.after_bytes(this.before + this.done)));
             }
