@@ -79,6 +79,7 @@
 //! | `read`, `readall`, `read_exactly`, `readline`, `async for line in s` | [`read`](stream::Stream::read), [`read_to_end`](stream::Stream::read_to_end), [`read_exact`](stream::Stream::read_exact), [`read_line`](stream::Stream::read_line), [`lines`](stream::Stream::lines) |
 //! | `write`, `writelines`, `flush`, `close` | [`write_all`](stream::Stream::write_all), [`write_lines`](stream::Stream::write_lines), [`flush`](stream::Stream::flush), [`close`](stream::Stream::close) |
 //! | `e.bytes_sent`, `e.bytes_read`, `e.bytes_written` | [`Progress::bytes`] |
+//! | `socket.socket(..)`, `sendmsg`, `recvmsg` | `socket::Socket` (on Unix, with the feature `socket`) |
 //! | `socketserver.TCPServer`, `StreamRequestHandler` (2015) | [`socketserver`] |
 //! | `Event`, `Lock`, `RLock`, `Semaphore`, `BoundedSemaphore`, `Condition` | the same, see [`sync`]: [`Event`], [`Lock`], [`RLock`], [`Semaphore`], [`BoundedSemaphore`], [`Condition`] |
 //! | `async with lock:`, `acquire`, `release` | `let guard = `[`lock.lock()`](Lock::lock)`.await?`, [`acquire`](Semaphore::acquire); dropping the guard or permit releases |

@@ -1,7 +1,7 @@
 //! Servers as classes: a value for each client, with a method that serves it.
 //!
 //! This is what Python's `socketserver` was, and Curio's in 2015. A handler is a type of yours that is made from a [`Request`]
-//! and has a method [`handle`](Handler::handle); everything else is a [`Server`](crate::Server). With closures one needs it
+//! and has a method [`handle`](Handler::handle); everything else is a [`Server`]. With closures one needs it
 //! less; it is good where a client has a state that many methods share.
 //!
 //! ```no_run

@@ -25,6 +25,7 @@ mod packets;
 mod patience;
 pub(crate) mod source;
 mod tcp;
+mod tcp_listener;
 mod udp;
 #[cfg(unix)]
 mod unix;
@@ -37,7 +38,8 @@ pub use accept::{Accept, Listener};
 pub use bytes::{Read, ReadExact, Readable, Transport, Writable, Write, WriteAll};
 pub use options::ListenOptions;
 pub use packets::{Operation, Peek, PeekFrom, Recv, RecvFrom, Send, SendTo};
-pub use tcp::{Connect, TcpListener, TcpStream};
+pub use tcp::{Connect, TcpStream};
+pub use tcp_listener::TcpListener;
 pub use udp::UdpSocket;
 #[cfg(unix)]
 pub use unix::{ConnectUnix, UnixListener, UnixStream};

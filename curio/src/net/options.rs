@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::source::about;
-use super::tcp::TcpListener;
+use super::tcp_listener::TcpListener;
 use crate::addr::ToAddrs;
 #[cfg(unix)]
 use crate::context;
