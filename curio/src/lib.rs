@@ -164,7 +164,7 @@ pub use kernel::{Builder, Kernel, run, running};
 pub use outcome::{Outcome, Value};
 pub use queue::{LifoQueue, PriorityQueue, Queue};
 pub use server::{Server, open_connection, run_server, tcp_server};
-pub use server::{open_connection, run_server, tcp_server};
+#[cfg(unix)]
 pub use server::{open_unix_connection, unix_server};
 #[cfg(unix)]
 #[doc(no_inline)]

@@ -16,7 +16,7 @@
 //!
 //! | files that are not translated | why |
 //! |---|---|
-//! | `test_channel`, `test_subprocess` | with the stages that they test |
+//! | `test_channel`, `test_subprocess`; `curio/test/subprocess.py` of 2015 | with the stages that they test |
 //! | `test_asyncgen`, `test_meta`, `test_blocking` and the like | Python's coroutines, and ways to tell them apart |
 //! | `test_local`, `test_tls` | task-local values, gone from Python too |
 //! | `test_asyncio`, `test_pytest_plugin` | bridges to parts of Python, gone from there too |

@@ -1,5 +1,4 @@
 //! The echo servers, with real clients. What they do with signals is in `signals`.
-//! The echo servers, with real clients.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -9,8 +8,13 @@ use std::time::{Duration, Instant};
 
 use crate::child::{LIMIT, Running, example, has_netcat};
 
-const SERVERS: [&str; 3] = ["echo", "echo_server", "managed_echo"];
-const SERVERS: [&str; 4] = ["echo", "echo_server", "stream_echo", "socketserver_echo"];
+const SERVERS: [&str; 5] = [
+    "echo",
+    "echo_server",
+    "managed_echo",
+    "stream_echo",
+    "socketserver_echo",
+];
 
 /// A server and its first client.
 pub(crate) fn start(server: &str) -> (Running, TcpStream) {
