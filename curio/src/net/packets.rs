@@ -91,116 +91,34 @@ pub struct Send<'a>(pub(super) &'a [u8]);
 #[derive(Debug)]
 pub struct SendTo<'a>(pub(super) &'a [u8], pub(super) SocketAddr);
 
-impl Call<TcpStream> for Peek<'_> {
-    type Output = usize;
+/// Says for a row of the table below what the call is, in which direction, and what it gives.
+macro_rules! calls {
+    ($($socket:ty, $call:ty => $output:ty, $direction:ident, |$io:ident, $this:ident| $body:expr;)*) => {$(
+        impl Call<$socket> for $call {
+            type Output = $output;
 
-    fn poll(
-        &mut self,
-        socket: &TcpStream,
-        waiting: &mut Waiting,
-        cx: &mut TaskContext<'_>,
-        place: &'static Location<'static>,
-    ) -> Poll<Result<usize>> {
-        socket
-            .io
-            .poll_call(Direction::Read, waiting, cx, place, |io| io.peek(self.0))
-    }
+            fn poll(
+                &mut self,
+                socket: &$socket,
+                waiting: &mut Waiting,
+                cx: &mut TaskContext<'_>,
+                place: &'static Location<'static>,
+            ) -> Poll<Result<$output>> {
+                let $this = self;
+                socket.io.poll_call(Direction::$direction, waiting, cx, place, |$io| $body)
+            }
+        }
+    )*};
 }
 
-impl Call<UdpSocket> for Recv<'_> {
-    type Output = usize;
-
-    fn poll(
-        &mut self,
-        socket: &UdpSocket,
-        waiting: &mut Waiting,
-        cx: &mut TaskContext<'_>,
-        place: &'static Location<'static>,
-    ) -> Poll<Result<usize>> {
-        socket
-            .io
-            .poll_call(Direction::Read, waiting, cx, place, |io| io.recv(self.0))
-    }
-}
-
-impl Call<UdpSocket> for RecvFrom<'_> {
-    type Output = (usize, SocketAddr);
-
-    fn poll(
-        &mut self,
-        socket: &UdpSocket,
-        waiting: &mut Waiting,
-        cx: &mut TaskContext<'_>,
-        place: &'static Location<'static>,
-    ) -> Poll<Result<(usize, SocketAddr)>> {
-        socket
-            .io
-            .poll_call(Direction::Read, waiting, cx, place, |io| io.recv_from(self.0))
-    }
-}
-
-impl Call<UdpSocket> for Peek<'_> {
-    type Output = usize;
-
-    fn poll(
-        &mut self,
-        socket: &UdpSocket,
-        waiting: &mut Waiting,
-        cx: &mut TaskContext<'_>,
-        place: &'static Location<'static>,
-    ) -> Poll<Result<usize>> {
-        socket
-            .io
-            .poll_call(Direction::Read, waiting, cx, place, |io| io.peek(self.0))
-    }
-}
-
-impl Call<UdpSocket> for PeekFrom<'_> {
-    type Output = (usize, SocketAddr);
-
-    fn poll(
-        &mut self,
-        socket: &UdpSocket,
-        waiting: &mut Waiting,
-        cx: &mut TaskContext<'_>,
-        place: &'static Location<'static>,
-    ) -> Poll<Result<(usize, SocketAddr)>> {
-        socket
-            .io
-            .poll_call(Direction::Read, waiting, cx, place, |io| io.peek_from(self.0))
-    }
-}
-
-impl Call<UdpSocket> for Send<'_> {
-    type Output = usize;
-
-    fn poll(
-        &mut self,
-        socket: &UdpSocket,
-        waiting: &mut Waiting,
-        cx: &mut TaskContext<'_>,
-        place: &'static Location<'static>,
-    ) -> Poll<Result<usize>> {
-        socket
-            .io
-            .poll_call(Direction::Write, waiting, cx, place, |io| io.send(self.0))
-    }
-}
-
-impl Call<UdpSocket> for SendTo<'_> {
-    type Output = usize;
-
-    fn poll(
-        &mut self,
-        socket: &UdpSocket,
-        waiting: &mut Waiting,
-        cx: &mut TaskContext<'_>,
-        place: &'static Location<'static>,
-    ) -> Poll<Result<usize>> {
-        socket.io.poll_call(Direction::Write, waiting, cx, place, |io| {
-            io.send_to(self.0, self.1)
-        })
-    }
+calls! {
+    TcpStream, Peek<'_> => usize, Read, |io, this| io.peek(this.0);
+    UdpSocket, Recv<'_> => usize, Read, |io, this| io.recv(this.0);
+    UdpSocket, RecvFrom<'_> => (usize, SocketAddr), Read, |io, this| io.recv_from(this.0);
+    UdpSocket, Peek<'_> => usize, Read, |io, this| io.peek(this.0);
+    UdpSocket, PeekFrom<'_> => (usize, SocketAddr), Read, |io, this| io.peek_from(this.0);
+    UdpSocket, Send<'_> => usize, Write, |io, this| io.send(this.0);
+    UdpSocket, SendTo<'_> => usize, Write, |io, this| io.send_to(this.0, this.1);
 }
 
 #[cfg(unix)]
@@ -210,51 +128,9 @@ mod unix {
     use super::super::unix_datagram::UnixDatagram;
     use super::{Call, Direction, Location, Poll, Recv, RecvFrom, Result, Send, TaskContext, Waiting};
 
-    impl Call<UnixDatagram> for Recv<'_> {
-        type Output = usize;
-
-        fn poll(
-            &mut self,
-            socket: &UnixDatagram,
-            waiting: &mut Waiting,
-            cx: &mut TaskContext<'_>,
-            place: &'static Location<'static>,
-        ) -> Poll<Result<usize>> {
-            socket
-                .io
-                .poll_call(Direction::Read, waiting, cx, place, |io| io.recv(self.0))
-        }
-    }
-
-    impl Call<UnixDatagram> for RecvFrom<'_> {
-        type Output = (usize, SocketAddr);
-
-        fn poll(
-            &mut self,
-            socket: &UnixDatagram,
-            waiting: &mut Waiting,
-            cx: &mut TaskContext<'_>,
-            place: &'static Location<'static>,
-        ) -> Poll<Result<(usize, SocketAddr)>> {
-            socket
-                .io
-                .poll_call(Direction::Read, waiting, cx, place, |io| io.recv_from(self.0))
-        }
-    }
-
-    impl Call<UnixDatagram> for Send<'_> {
-        type Output = usize;
-
-        fn poll(
-            &mut self,
-            socket: &UnixDatagram,
-            waiting: &mut Waiting,
-            cx: &mut TaskContext<'_>,
-            place: &'static Location<'static>,
-        ) -> Poll<Result<usize>> {
-            socket
-                .io
-                .poll_call(Direction::Write, waiting, cx, place, |io| io.send(self.0))
-        }
+    calls! {
+        UnixDatagram, Recv<'_> => usize, Read, |io, this| io.recv(this.0);
+        UnixDatagram, RecvFrom<'_> => (usize, SocketAddr), Read, |io, this| io.recv_from(this.0);
+        UnixDatagram, Send<'_> => usize, Write, |io, this| io.send(this.0);
     }
 }
