@@ -97,31 +97,68 @@ pub enum Error {
 /// assert_eq!(curio::Progress::default().bytes(), 0);
 /// ```
 #[derive(Default)]
-pub struct Progress(Option<Box<usize>>);
+pub struct Progress(Option<Box<Made>>);
+
+/// There only if it is not all empty, and in a box, because an error is to stay small (E1).
+#[derive(Default)]
+struct Made {
+    bytes: usize,
+    stdout: Vec<u8>,
+    stderr: Vec<u8>,
+}
 
 impl Progress {
-    /// The bytes that were transferred before the interruption.
+    /// The bytes that were transferred before the interruption. Where a child process is talked to: those that it was
+    /// given.
     pub fn bytes(&self) -> usize {
-        self.0.as_deref().copied().unwrap_or(0)
+        self.0.as_ref().map_or(0, |made| made.bytes)
+    }
+
+    /// What a child process had written to its standard output before the interruption (Python Curio: `e.stdout`), where its
+    /// output was being collected.
+    pub fn stdout(&self) -> &[u8] {
+        self.0.as_ref().map_or(&[], |made| &made.stdout)
+    }
+
+    /// The same of its standard error (Python Curio: `e.stderr`).
+    pub fn stderr(&self) -> &[u8] {
+        self.0.as_ref().map_or(&[], |made| &made.stderr)
     }
 
     pub(crate) fn of_bytes(bytes: usize) -> Progress {
-        Progress((bytes > 0).then(|| Box::new(bytes)))
+        Progress::new(bytes, Vec::new(), Vec::new())
+    }
+
+    pub(crate) fn new(bytes: usize, stdout: Vec<u8>, stderr: Vec<u8>) -> Progress {
+        let none = bytes == 0 && stdout.is_empty() && stderr.is_empty();
+        Progress((!none).then(|| {
+            Box::new(Made {
+                bytes,
+                stdout,
+                stderr,
+            })
+        }))
     }
 }
 
 impl fmt::Debug for Progress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Progress({} bytes)", self.bytes())
+        write!(f, "Progress({} bytes", self.bytes())?;
+        match self.stdout().len() + self.stderr().len() {
+            0 => write!(f, ")"),
+            n => write!(f, ", {n} bytes of output)"),
+        }
     }
 }
 
 impl fmt::Display for Progress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.bytes() {
-            0 => Ok(()),
-            1 => write!(f, " (after 1 byte)"),
-            n => write!(f, " (after {n} bytes)"),
+        let plural = |n| if n == 1 { "" } else { "s" };
+        match (self.bytes(), self.stdout().len() + self.stderr().len()) {
+            (0, 0) => Ok(()),
+            (n, 0) => write!(f, " (after {n} byte{})", plural(n)),
+            (0, out) => write!(f, " (after {out} byte{} of output)", plural(out)),
+            (n, out) => write!(f, " (after {n} byte{} in, {out} out)", plural(n)),
         }
     }
 }
@@ -498,10 +535,15 @@ impl Error {
 
     /// The same interruption, saying how many bytes had been transferred.
     pub(crate) fn after_bytes(self, bytes: usize) -> Error {
+        self.after(Progress::of_bytes(bytes))
+    }
+
+    /// The same interruption, saying how far it had got.
+    pub(crate) fn after(self, progress: Progress) -> Error {
         match self {
-            Error::Cancelled(_) => Error::Cancelled(Progress::of_bytes(bytes)),
-            Error::Timeout(_) => Error::Timeout(Progress::of_bytes(bytes)),
-            Error::TimeoutCancellation(_) => Error::TimeoutCancellation(Progress::of_bytes(bytes)),
+            Error::Cancelled(_) => Error::Cancelled(progress),
+            Error::Timeout(_) => Error::Timeout(progress),
+            Error::TimeoutCancellation(_) => Error::TimeoutCancellation(progress),
             other => other,
         }
     }
