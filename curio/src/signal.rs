@@ -71,4 +71,5 @@ pub use number::*;
 pub use queue::{Get, SignalQueue};
 pub use watch::{Ignored, ignore};
 
+pub(crate) use handler::kill;
 pub(crate) use watch::{Rank, Watch, Watcher};

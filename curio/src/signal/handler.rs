@@ -256,6 +256,19 @@ pub(super) fn raise(number: c_int) -> io::Result<()> {
     }
 }
 
+/// Sends a signal to another process, or to a group of processes if the number of its leader is negative.
+pub(crate) fn kill(process: i32, number: c_int) -> io::Result<()> {
+    // 0 and -1 would be many; number 0 is a question.
+    if matches!(process, 0 | -1) || number == 0 {
+        return Err(io::Error::from_raw_os_error(libc::EINVAL));
+    }
+    // SAFETY: it takes no pointer.
+    match unsafe { libc::kill(process, number) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
 #[cfg(any(target_os = "solaris", target_os = "illumos"))]
 use libc::___errno as errno_location;
 #[cfg(any(target_os = "android", target_os = "netbsd", target_os = "openbsd"))]
