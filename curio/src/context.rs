@@ -348,6 +348,7 @@ impl Context {
 }
 
 /// See [`Context::begin_outside`].
+#[derive(Debug)]
 pub(crate) struct Outside(Weak<Context>);
 
 impl Drop for Outside {

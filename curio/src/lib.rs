@@ -139,6 +139,8 @@ pub mod socket;
 pub mod socketserver;
 mod state;
 pub mod stream;
+#[cfg(unix)]
+pub mod subprocess;
 pub mod sync;
 mod tables;
 mod task;

@@ -173,6 +173,18 @@ impl Descriptor {
         }
     }
 
+    /// Reads what is there now, without waiting and in no task.
+    pub(crate) fn read_now(&self, buf: &mut [u8]) -> Result<usize> {
+        match &self.0 {
+            Kind::Pollable(io) => io.with(|source| (&source.file).read(buf)),
+            Kind::Ordinary(file) => {
+                let file = file.borrow();
+                let mut file = file.as_ref().ok_or(Error::Closed)?;
+                file.read(buf).map_err(Error::Io)
+            }
+        }
+    }
+
     fn ordinary(file: File) -> Descriptor {
         Descriptor(Kind::Ordinary(RefCell::new(Some(file))))
     }

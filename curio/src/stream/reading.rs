@@ -13,7 +13,7 @@ use crate::traps::{Waiting, poll_budget};
 
 impl<S: Readable> Stream<S> {
     /// Takes from the buffer, or reads once.
-    fn poll_read_once(
+    pub(crate) fn poll_read_once(
         &mut self,
         buf: &mut [u8],
         waiting: &mut Waiting,
