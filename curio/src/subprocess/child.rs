@@ -230,11 +230,13 @@ impl Child {
     }
 
     /// Sends a signal to the whole process group that it leads: to the child, and to what it has started that is still in the
-    /// group. As long as its status has not been asked for, also when it has ended; then no more.
+    /// group.
     ///
     /// # Errors
     ///
     /// As for [`signal`](Child::signal), or if it leads no group; see [`process_group`](super::Command::process_group).
+    /// [`Error::Io`] with [`NotFound`](io::ErrorKind::NotFound) if the child has ended: the number by which its group is known
+    /// may have become another's.
     ///
     /// ```
     /// use curio::signal::SIGKILL;

@@ -134,19 +134,30 @@ impl Process {
 
     /// Sends it a signal; to one that has ended, none.
     pub(crate) fn signal(&self, signal: Signal) -> Result<()> {
-        self.send(signal, 1)
+        self.send(signal, 1).map(drop)
     }
 
-    /// The same to all processes of the group that it leads.
+    /// The same to all processes of the group that it leads. That of one that has ended may be another's.
     pub(crate) fn signal_group(&self, signal: Signal) -> Result<()> {
-        self.send(signal, -1)
+        let sent = self.send(signal, -1)?;
+        sent.then_some(()).ok_or_else(|| {
+            let message = format!(
+                "process {} has ended, and its group cannot be named any more",
+                self.id
+            );
+            Error::Io(io::Error::new(io::ErrorKind::NotFound, message))
+        })
     }
 
-    fn send(&self, signal: Signal, sign: i32) -> Result<()> {
+    /// False if it has ended.
+    fn send(&self, signal: Signal, sign: i32) -> Result<bool> {
         self.shared.with(|state, _| match state.ended {
             // C1: it is there, be it as a zombie.
-            None => signal::kill(sign * self.id as i32, signal.number()).map_err(Error::Io),
-            Some(_) => Ok(()),
+            None => match signal::kill(sign * self.id as i32, signal.number()) {
+                Ok(()) => Ok(true),
+                Err(error) => Err(Error::Io(error)),
+            },
+            Some(_) => Ok(false),
         })
     }
 }
