@@ -91,6 +91,9 @@
 //! | `with timeout_after(1):`, `with lock:` in such a thread | [`thread::timeout_after`], [`thread::Token`] for what stays in the kernel's thread |
 //! | `aopen(path)` | [`file::File::open`] and the like, [`file::OpenOptions`]; the methods of `std` |
 //! | `socket.getaddrinfo` | [`net::lookup_host`]; [`open_connection`] and [`tcp_server`] take names |
+//! | `subprocess.run`, `check_output`, `CalledProcessError` | `subprocess::run`, `check_output`, `CalledProcessError`, see `subprocess`; `input=` and `check=` are methods |
+//! | `Popen(args, stdin=PIPE, ..)`, `communicate`, `wait`, `poll`, `kill` | `subprocess::Command`, as that of `std`, and `Child`; `shell=True` is `Command::new("sh").args(["-c", ..])` |
+//! | `STDOUT`, `DEVNULL`; `e.stdout`, `e.stderr` of an interruption | `Stdio::stdout()`, `Stdio::null()`; [`Progress::stdout`], [`Progress::stderr`] |
 //! | `SignalQueue`, `SignalEvent`, `SignalSet(..).wait()` (2015) | `SignalQueue::new([..])?.get()`, `SignalEvent::new([..])?.wait()`, see `signal`; dropping gives the signal back |
 //! | `SignalSet.ignore()`, `ignore_signals(..)` | `let ignored = signal::ignore([..])?` |
 //! | Ctrl-C as `KeyboardInterrupt` out of `run` | `Kernel::builder().exit_on([SIGINT])`; [`run`] leaves signals alone |
@@ -102,7 +105,7 @@
 //!
 //! A kernel runs in one thread, and tasks need not be `Send`: `Rc` and `Cell` are all that two tasks need to share
 //! something. Wakers may be used from any thread, and so may the [`universal`] objects. What blocks goes into other threads:
-//! see [`workers`], [`thread`] and [`mod@file`].
+//! see [`workers`], [`thread`] and [`mod@file`]; and what is a program of its own, into a child process: see `subprocess`.
 
 pub mod activation;
 mod addr;

@@ -16,7 +16,7 @@
 //!
 //! | files that are not translated | why |
 //! |---|---|
-//! | `test_channel`, `test_subprocess`; `curio/test/subprocess.py` of 2015 | with the stages that they test |
+//! | `test_channel` | with the stage that it tests |
 //! | `test_asyncgen`, `test_meta`, `test_blocking` and the like | Python's coroutines, and ways to tell them apart |
 //! | `test_local`, `test_tls` | task-local values, gone from Python too |
 //! | `test_asyncio`, `test_pytest_plugin` | bridges to parts of Python, gone from there too |
@@ -43,6 +43,8 @@ mod test_queue;
 mod test_signal;
 mod test_socket;
 mod test_socketserver;
+#[cfg(unix)]
+mod test_subprocess;
 mod test_sync;
 mod test_task;
 mod test_thread;

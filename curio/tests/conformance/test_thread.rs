@@ -3,7 +3,7 @@
 //! | not translated | why |
 //! |---|---|
 //! | `test_await_passthrough` | `AWAIT` of what is no coroutine: the compiler tells the two apart |
-//! | `test_subprocess_popen` | processes come with a later stage; gone from Python too |
+//! | `test_subprocess_popen` | in `test_subprocess`, as it is for Unix |
 //! | `test_thread_context`, `test_async_context_iter` | `async with spawn_thread()`, whose body changes the thread; gone from Python too |
 //!
 //! | differs | how |

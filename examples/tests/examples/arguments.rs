@@ -25,6 +25,8 @@ fn programs() -> impl Iterator<Item = &'static str> {
         "unix_client",
         "chat",
         "happy_eyeballs",
+        "child_output",
+        "child_pipeline",
         "from_python",
     ]
     .into_iter()
