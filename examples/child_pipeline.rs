@@ -23,7 +23,8 @@ async fn pipeline() -> Result<()> {
     let mut kid = yes.arg("Are we there yet?").stdout(Stdio::piped()).spawn()?;
 
     let mut head = Command::new("head");
-    head.args(["-n", "3"]).stdin(kid.stdout.take().expect("it is piped"));
+    head.args(["-n", "3"])
+        .stdin(kid.stdout.take().expect("it is piped"));
     let heard = check_output(head).await?;
 
     print!("{}", String::from_utf8_lossy(&heard));
