@@ -70,7 +70,7 @@
 
 mod child;
 mod command;
-mod reaper;
+pub(crate) mod reaper;
 mod run;
 mod talk;
 
