@@ -627,6 +627,24 @@ fn an_interrupted_run_kills_and_tells() {
     });
 }
 
+/// The interruption is found where input is to be written, and before the output is looked at.
+#[test]
+fn what_comes_together_with_the_interruption_is_told_too() {
+    alone(
+        "what_comes_together_with_the_interruption_is_told_too",
+        || async {
+            let mut command = sh("echo hello; exec sleep 1000");
+            let run = subprocess::run(command.stdout(Stdio::piped()))
+                .input(vec![b'x'; 1_000_000])
+                .timeout(MS);
+            let block = async { thread::sleep(500 * MS) };
+            let (run, ()) = join(run, block).await;
+            assert_eq!(timed_out(run), "hello\n");
+            Ok(())
+        },
+    );
+}
+
 #[test]
 fn an_interrupted_conversation_leaves_the_child_and_can_go_on() {
     alone(
@@ -849,7 +867,8 @@ fn without_descriptors_nothing_is_left() {
                     files.push(file);
                 }
                 files.truncate(files.len() - free);
-                let mut command = Command::new("cat");
+                // It ends only if it is killed.
+                let mut command = sh("read line; echo $line; exec sleep 1000");
                 command
                     .stdin(Stdio::piped())
                     .stdout(Stdio::piped())
@@ -861,7 +880,11 @@ fn without_descriptors_nothing_is_left() {
                     Ok(mut child) => {
                         started += 1;
                         drop(files);
-                        assert_eq!(child.communicate(b"hello").await?.0, b"hello");
+                        child.stdin.as_mut().unwrap().write_all(b"hello\n").await?;
+                        let mut line = String::new();
+                        child.stdout.as_mut().unwrap().read_line(&mut line).await?;
+                        assert_eq!(line, "hello\n");
+                        child.kill()?;
                     }
                     Err(error) => {
                         refused += 1;
