@@ -24,7 +24,7 @@ use super::talk::{End, Talk};
 use crate::error::{Error, Result};
 
 /// Starts a program, talks to it and waits for its end (Python Curio: `run`). What the command says to be piped is collected,
-/// and all else goes where it says. The command may be owned or borrowed.
+/// and all else goes where it says. The command may be owned, as a task of its own wants it, or borrowed.
 ///
 /// The status is not looked at; see [`check`](Run::check).
 ///
