@@ -97,6 +97,9 @@ pub(crate) struct Context {
 pub(crate) struct WorkerLimits {
     pub(crate) threads: usize,
     pub(crate) idle: Duration,
+    /// And how many worker processes; none: as many as there are CPUs.
+    #[cfg(all(unix, feature = "process"))]
+    pub(crate) processes: Option<usize>,
 }
 
 impl Context {

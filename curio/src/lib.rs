@@ -86,6 +86,7 @@
 //! | `Result()` (and once `Promise()`): `set_value`, `set_exception`, `unwrap` | [`Promise`]: [`set`](Promise::set), [`set_error`](Promise::set_error), [`wait`](Promise::wait) |
 //! | `UniversalQueue`, `UniversalEvent`, `UniversalResult` | [`UniversalQueue`], [`UniversalEvent`], [`UniversalResult`]; in threads the `blocking_*` methods |
 //! | `run_in_thread`, `block_in_thread(f)`, `run_in_executor`; `MAX_WORKER_THREADS` | [`run_in_thread`], [`block_in_thread`]`(key, f)`, [`run_in_executor`]; [`Builder::max_worker_threads`] |
+//! | `run_in_process(f, *args)`, `run_cpu_bound`; `MAX_WORKER_PROCESSES` | `run_in_process(f, argument)`; `Builder::max_worker_processes` (on Unix, with the feature `process`) |
 //! | `await spawn_thread(f)`, `AWAIT(coro)`, `TaskGroup.spawn_thread` | [`thread::spawn`], [`thread::await_`]`(\|\| future)`, [`TaskGroup::spawn_thread`] |
 //! | `@async_thread`, `await f()` and `f()` | [`async_thread`]`(f).await` and [`.call()`](AsyncThread::call) |
 //! | `with timeout_after(1):`, `with lock:` in such a thread | [`thread::timeout_after`], [`thread::Token`] for what stays in the kernel's thread |
@@ -129,6 +130,8 @@ mod name;
 pub mod net;
 mod outcome;
 mod pool;
+#[cfg(all(unix, feature = "process"))]
+pub mod process;
 pub mod queue;
 mod readiness;
 mod remote;
@@ -167,6 +170,8 @@ pub use group::{CancelRemaining, JoinGroup, NextDone, NextResult, Scope, TaskGro
 pub use handle::{Cancel, TaskRef, Wait, current_task};
 pub use kernel::{Builder, Kernel, run, running};
 pub use outcome::{Outcome, Value};
+#[cfg(all(unix, feature = "process"))]
+pub use process::{RunInProcess, run_in_process};
 pub use queue::{LifoQueue, PriorityQueue, Queue};
 pub use server::{Server, open_connection, run_server, tcp_server};
 #[cfg(unix)]

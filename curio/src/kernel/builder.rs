@@ -30,6 +30,8 @@ impl Builder {
             workers: WorkerLimits {
                 threads: 64,
                 idle: Duration::from_secs(10),
+                #[cfg(all(unix, feature = "process"))]
+                processes: None,
             },
             exit_on: Vec::new(),
         }
@@ -116,6 +118,19 @@ impl Builder {
     /// ```
     pub fn worker_idle_time(mut self, time: Duration) -> Builder {
         self.workers.idle = time;
+        self
+    }
+
+    /// How many worker processes there may be for [`run_in_process`](crate::run_in_process) at once (Python Curio:
+    /// `MAX_WORKER_PROCESSES`); the default is as many as there are CPUs.
+    ///
+    /// ```
+    /// use curio::Kernel;
+    /// Kernel::builder().max_worker_processes(4).build().unwrap();
+    /// ```
+    #[cfg(all(unix, feature = "process"))]
+    pub fn max_worker_processes(mut self, processes: usize) -> Builder {
+        self.workers.processes = Some(processes.max(1));
         self
     }
 
