@@ -32,6 +32,10 @@ pub(super) const RUNTIME: Runtime = Runtime {
     event,
     from_thread,
     in_thread,
+    #[cfg(unix)]
+    in_process: Some(in_process),
+    #[cfg(not(unix))]
+    in_process: None,
     echo: echo::<BUFFER>,
     echo_small: echo::<1>,
     sleeping,
@@ -313,6 +317,18 @@ fn in_thread(rounds: usize) {
         let mut sum = 0;
         for i in 0..rounds as u64 {
             sum += run_in_thread(move || i).await?;
+        }
+        Ok::<u64, Error>(sum)
+    });
+    assert_eq!(sum, sum_below(rounds));
+}
+
+#[cfg(unix)]
+fn in_process(rounds: usize) {
+    let sum = block_on(async move {
+        let mut sum = 0;
+        for i in 0..rounds as u64 {
+            sum += curio::run_in_process(|i: u64| i, i).await?;
         }
         Ok::<u64, Error>(sum)
     });

@@ -60,6 +60,8 @@ pub(crate) struct Runtime {
     pub(crate) from_thread: fn(usize),
     /// `(rounds)`: a function runs in a worker thread of the runtime and a task waits for it, one after another.
     pub(crate) in_thread: fn(usize),
+    /// `(rounds)`: the same in a worker process, if the runtime has such a thing.
+    pub(crate) in_process: Option<fn(usize)>,
     /// `(connections, listening)`: an echo server which accepts that many connections,
     /// one task for each, and ends when all of them are closed.
     /// `listening` is told the address.

@@ -37,6 +37,7 @@ pub(super) const RUNTIME: Runtime = Runtime {
     event,
     from_thread,
     in_thread,
+    in_process: None,
     echo: echo::<BUFFER>,
     echo_small: echo::<1>,
     sleeping,

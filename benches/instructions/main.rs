@@ -171,9 +171,10 @@ fn cells(row: &Row, tools: &Tools, options: &Options) -> Result<[Option<f64>; RU
         return Ok(cells);
     }
     if let Measure::ThreadTime(scenario, items) = row.measure {
-        // They take turns, so all are measured here too.
-        let times = measure::thread_times(&RUNTIMES, scenario, items)?;
-        return Ok(std::array::from_fn(|i| Some(times[i])));
+        // They take turns, so all are measured here too; but only the first has worker processes.
+        let runtimes = if scenario == "in-process" { &RUNTIMES[..1] } else { &RUNTIMES[..] };
+        let times = measure::thread_times(runtimes, scenario, items)?;
+        return Ok(std::array::from_fn(|i| times.get(i).copied()));
     }
     for (cell, runtime) in cells.iter_mut().zip(&RUNTIMES) {
         // How a runtime grows is compared with itself; others only for who asks.

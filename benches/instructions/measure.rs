@@ -178,9 +178,9 @@ fn echo_time(runtime: &Runtime, requests: &Requests) -> Result<f64> {
     Ok((after - before) as f64 / done as f64)
 }
 
-/// Nanoseconds of one operation with other threads, in the order of the runtimes: medians again.
+/// Nanoseconds of one operation with other threads or processes, in the order of the runtimes: medians again.
 pub(crate) fn thread_times(runtimes: &[Runtime], scenario: &str, items: usize) -> Result<Vec<f64>> {
-    let one_cpu = scenario == "in-thread" && works("taskset", &["-c", "0"]);
+    let one_cpu = scenario.starts_with("in-") && works("taskset", &["-c", "0"]);
     medians(runtimes, |runtime| {
         let mut command = Command::new(std::env::current_exe()?);
         if one_cpu {
@@ -350,6 +350,12 @@ pub(crate) fn child(arguments: &[String]) -> Result<()> {
             (runtime.in_thread)(rounds);
             println!("{}", start.elapsed().as_nanos());
         }
+        "in-process" => {
+            let call = runtime.in_process.ok_or("there is no such thing")?;
+            let start = Instant::now();
+            call(rounds);
+            println!("{}", start.elapsed().as_nanos());
+        }
         "echo" => (runtime.echo)(tasks, announce),
         "echo-small" => (runtime.echo_small)(tasks, announce),
         "sleeping" => {
@@ -402,7 +408,8 @@ pub(crate) fn smoke() -> Result<()> {
             serve(command, 2, 4)?;
         }
         sleeping_memory(runtime, 1000)?;
-        for scenario in ["from-thread", "in-thread"] {
+        let in_process = runtime.in_process.map(|_| "in-process");
+        for scenario in ["from-thread", "in-thread"].into_iter().chain(in_process) {
             thread_times(std::slice::from_ref(runtime), scenario, 2)?;
         }
     }

@@ -32,7 +32,7 @@ pub(crate) enum Measure {
     /// CPU time of an echo server for one request, divided by tokio's. It depends
     /// on the clock, so it is shown but never a reason to fail.
     EchoTime(Requests),
-    /// Wall time of one of so many operations with other threads, in nanoseconds. Shown only, as well.
+    /// Wall time of one of so many operations with other threads or processes, in nanoseconds. Shown only, as well.
     ThreadTime(&'static str, usize),
     /// Bytes of one sleeping task with this many of them.
     SleepingMemory(usize),
@@ -283,6 +283,13 @@ pub(crate) const ROWS: &[Row] = &[
         Measure::ThreadTime("in-thread", 20_000),
         8000.0,
         5300.0,
+    ),
+    row(
+        "time-in-process",
+        "a function in a process and back, wall time in ns, one CPU",
+        Measure::ThreadTime("in-process", 20_000),
+        30_000.0,
+        15_000.0,
     ),
     row(
         "memory-sleep",

@@ -220,6 +220,9 @@ impl Call {
         place: &'static Location<'static>,
     ) -> Poll<Result<()>> {
         if self.slot.is_none() {
+            if self.pool.is_closed() {
+                return Poll::Ready(Err(Error::NoKernel));
+            }
             let granted = match self.queued {
                 true => self.pool.line.receive(waiting),
                 false => self.pool.take_slot(),

@@ -80,6 +80,11 @@ impl Pool {
         Ok(())
     }
 
+    /// Whether its kernel has gone, so that nobody who waits here is ever served.
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed.get()
+    }
+
     /// Takes a slot, if there is one.
     pub(super) fn take_slot(&self) -> bool {
         let free = self.taken.get() < self.limit;
