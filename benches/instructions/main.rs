@@ -172,7 +172,11 @@ fn cells(row: &Row, tools: &Tools, options: &Options) -> Result<[Option<f64>; RU
     }
     if let Measure::ThreadTime(scenario, items) = row.measure {
         // They take turns, so all are measured here too; but only the first has worker processes.
-        let runtimes = if scenario == "in-process" { &RUNTIMES[..1] } else { &RUNTIMES[..] };
+        let runtimes = if scenario == "in-process" {
+            &RUNTIMES[..1]
+        } else {
+            &RUNTIMES[..]
+        };
         let times = measure::thread_times(runtimes, scenario, items)?;
         return Ok(std::array::from_fn(|i| times.get(i).copied()));
     }

@@ -23,8 +23,8 @@ use common::Watchdog;
 use curio::process::WorkerError;
 use curio::signal::{SIGABRT, SIGINT, SIGKILL, SIGSEGV, SIGTERM, Signal};
 use curio::{
-    Clock, Error, Kernel, Result, TaskGroup, UniversalQueue, disable_cancellation, run, run_in_process, sleep,
-    spawn, timeout_after, yield_now,
+    Clock, Error, Kernel, Result, TaskGroup, UniversalQueue, disable_cancellation, run, run_in_process,
+    sleep, spawn, timeout_after, yield_now,
 };
 use futures::stream::{FuturesUnordered, StreamExt};
 use serde::{Deserialize, Serialize};
@@ -39,7 +39,8 @@ const LIMIT: Duration = Duration::from_secs(20);
 /// Our descriptors, and what they are.
 fn descriptors() -> BTreeSet<(PathBuf, PathBuf)> {
     let all = fs::read_dir("/dev/fd").unwrap().flatten();
-    all.map(|entry| (entry.path(), fs::read_link(entry.path()).unwrap_or_default())).collect()
+    all.map(|entry| (entry.path(), fs::read_link(entry.path()).unwrap_or_default()))
+        .collect()
 }
 
 /// Our children: number and state.
@@ -139,7 +140,10 @@ impl Announcement {
     /// Who has written it, as soon as it is there.
     async fn wait(&self) -> Result<u32> {
         loop {
-            if let Some(id) = fs::read_to_string(&self.0).ok().and_then(|text| text.parse().ok()) {
+            if let Some(id) = fs::read_to_string(&self.0)
+                .ok()
+                .and_then(|text| text.parse().ok())
+            {
                 return Ok(id);
             }
             sleep(Duration::from_millis(1)).await?;
@@ -186,7 +190,10 @@ fn generic<T: std::ops::Add<Output = T> + Clone>(x: T) -> T {
 fn argument_and_value_travel() {
     with_one_worker(async || {
         assert_ne!(run_in_process(pid, ()).await?, std::process::id());
-        assert_eq!(run_in_process(|(a, b): (u8, i128)| i128::from(a) + b, (1, -2)).await?, -1);
+        assert_eq!(
+            run_in_process(|(a, b): (u8, i128)| i128::from(a) + b, (1, -2)).await?,
+            -1
+        );
         assert_eq!(run_in_process(generic::<u32>, 4).await?, 8);
         assert_eq!(run_in_process(generic::<f32>, 1.25).await?, 2.5);
         let pointer: fn(String) -> usize = |text| text.len();
@@ -200,7 +207,8 @@ fn argument_and_value_travel() {
             run_in_process(mirrored, Shape::Circle { radius: 1.5 }).await?,
             Shape::Circle { radius: -1.5 }
         );
-        let inner: std::result::Result<(), String> = run_in_process(|text: String| Err(text), "no".to_string()).await?;
+        let inner: std::result::Result<(), String> =
+            run_in_process(|text: String| Err(text), "no".to_string()).await?;
         assert_eq!(inner, Err("no".to_string()));
         Ok(())
     });
@@ -213,7 +221,10 @@ fn what_is_huge_travels_in_both_directions() {
         let other = spawn(sleep(LONG));
         let mut back = run_in_process(|text: String| text + "!", text.clone()).await?;
         assert_eq!((back.pop(), back), (Some('!'), text));
-        assert_eq!(run_in_process(|n: usize| "x".repeat(n), 10_000_000).await?.len(), 10_000_000);
+        assert_eq!(
+            run_in_process(|n: usize| "x".repeat(n), 10_000_000).await?.len(),
+            10_000_000
+        );
         // And small ones after that.
         assert_eq!(run_in_process(|n: usize| n, 7).await?, 7);
         other.cancel().await?;
@@ -268,7 +279,9 @@ fn a_panic_comes_back_with_its_place() {
             }
         }
         let failed = error(run_in_process(|()| -> () { std::panic::panic_any(Bomb) }, ()).await);
-        assert!(matches!(failed, WorkerError::Panicked { message, .. } if message.contains("without a message")));
+        assert!(
+            matches!(failed, WorkerError::Panicked { message, .. } if message.contains("without a message"))
+        );
         assert_eq!(run_in_process(pid, ()).await?, before, "it works on");
         Ok(())
     });
@@ -276,7 +289,11 @@ fn a_panic_comes_back_with_its_place() {
 
 fn overflow(n: u64) -> u64 {
     let place = std::hint::black_box([n; 1000]);
-    if n == 0 { 0 } else { overflow(n - 1) + place[(n % 1000) as usize] }
+    if n == 0 {
+        0
+    } else {
+        overflow(n - 1) + place[(n % 1000) as usize]
+    }
 }
 
 fn out_of_memory((): ()) {
@@ -385,7 +402,8 @@ fn garbage_is_known_as_such() {
     with_one_worker(async || {
         for garbage in ["x", "this is longer than the head of a reply by far"] {
             let before = run_in_process(pid, ()).await?;
-            let failed = run_in_process(|text: String| write_garbage(text.as_bytes()), garbage.to_string()).await;
+            let failed =
+                run_in_process(|text: String| write_garbage(text.as_bytes()), garbage.to_string()).await;
             assert_eq!(error(failed), WorkerError::Garbled, "{garbage}");
             assert_ne!(run_in_process(pid, ()).await?, before);
         }
@@ -465,7 +483,12 @@ impl<'de> Deserialize<'de> for Picky {
 }
 
 fn pick(which: u8) -> Picky {
-    [Picky::Fine, Picky::BadToWrite, Picky::BadToRead, Picky::PanicsToRead][which as usize]
+    [
+        Picky::Fine,
+        Picky::BadToWrite,
+        Picky::BadToRead,
+        Picky::PanicsToRead,
+    ][which as usize]
 }
 
 #[test]
@@ -474,10 +497,18 @@ fn what_cannot_travel_is_a_clear_error() {
         let argument = |error| matches!(error, WorkerError::Argument(why) if !why.is_empty());
         let value = |error| matches!(error, WorkerError::Value(why) if !why.is_empty());
         let id = run_in_process(pid, ()).await?;
-        assert!(argument(error(run_in_process(|_: Untagged| (), Untagged::Number(1)).await)));
-        assert!(value(error(run_in_process(|()| Untagged::Text("x".into()), ()).await)));
-        assert!(argument(error(run_in_process(|_: Picky| (), Picky::BadToWrite).await)));
-        assert!(argument(error(run_in_process(|_: Picky| (), Picky::BadToRead).await)));
+        assert!(argument(error(
+            run_in_process(|_: Untagged| (), Untagged::Number(1)).await
+        )));
+        assert!(value(error(
+            run_in_process(|()| Untagged::Text("x".into()), ()).await
+        )));
+        assert!(argument(error(
+            run_in_process(|_: Picky| (), Picky::BadToWrite).await
+        )));
+        assert!(argument(error(
+            run_in_process(|_: Picky| (), Picky::BadToRead).await
+        )));
         assert!(value(error(run_in_process(pick, 1).await)));
         assert!(value(error(run_in_process(pick, 2).await)));
         let failed = error(run_in_process(|_: Picky| (), Picky::PanicsToRead).await);
@@ -554,7 +585,10 @@ fn interrupted_before_its_turn_it_has_done_nothing() {
         let (announcement, second) = (Announcement::new(), Announcement::new());
         let busy = spawn(run_in_process(announced, announcement.0.clone()));
         let id = announcement.wait().await?;
-        let waits = timeout_after(Duration::from_millis(1), run_in_process(announced, second.0.clone()));
+        let waits = timeout_after(
+            Duration::from_millis(1),
+            run_in_process(announced, second.0.clone()),
+        );
         assert!(waits.await.unwrap_err().is_timeout());
         assert_eq!(children(), [(id, children()[0].1)]);
         busy.cancel().await?;
@@ -633,7 +667,11 @@ fn callers_wait_in_turn_and_those_who_leave_are_passed_over() {
 /// Runs a program under shuffled schedules, with a worker.
 fn explore_kernels_of_one(seeds: u64, program: impl AsyncFn() -> Result<()>) {
     for seed in 0..seeds {
-        let kernel = Kernel::builder().seed(seed).max_worker_processes(1).build().unwrap();
+        let kernel = Kernel::builder()
+            .seed(seed)
+            .max_worker_processes(1)
+            .build()
+            .unwrap();
         if let Err(error) = kernel.run(program()) {
             panic!("seed {seed}: {error:?}");
         }
@@ -698,10 +736,7 @@ fn there_are_as_many_as_allowed() {
 #[test]
 fn it_works_below_combinators() {
     on(Kernel::builder().max_worker_processes(2), async || {
-        let (one, two) = futures::join!(
-            run_in_process(|n: u32| n, 1),
-            run_in_process(|n: u32| n, 2)
-        );
+        let (one, two) = futures::join!(run_in_process(|n: u32| n, 1), run_in_process(|n: u32| n, 2));
         assert_eq!((one?, two?), (1, 2));
         let mut many: FuturesUnordered<_> = (0..10).map(|n| run_in_process(|n: u32| n * n, n)).collect();
         let mut sum = 0;
@@ -867,12 +902,20 @@ fn a_worker_has_no_files_but_its_own() {
             assert_eq!(files[n].1, fs::read_link(format!("/proc/self/fd/{n}")).unwrap());
         }
         // The connection, and the watch over it.
-        assert!(files[3..].iter().all(|(_, file)| file.to_string_lossy().starts_with("socket:")), "{files:?}");
+        assert!(
+            files[3..]
+                .iter()
+                .all(|(_, file)| file.to_string_lossy().starts_with("socket:")),
+            "{files:?}"
+        );
         assert!(!is_marked);
         assert_eq!(arguments, 1);
         // And none of them goes to a child of the worker.
         let listed = |()| {
-            let ls = Command::new("ls").args(["-l", "/proc/self/fd"]).stderr(Stdio::null()).output();
+            let ls = Command::new("ls")
+                .args(["-l", "/proc/self/fd"])
+                .stderr(Stdio::null())
+                .output();
             String::from_utf8(ls.unwrap().stdout).unwrap()
         };
         let listed = run_in_process(listed, ()).await?;
@@ -931,7 +974,10 @@ fn who_has_no_descriptors_gets_an_error() {
             let Err(Error::Io(error)) = failed else {
                 panic!("{free}: {failed:?}")
             };
-            assert!(error.to_string().starts_with("cannot start a worker process: "), "{error}");
+            assert!(
+                error.to_string().starts_with("cannot start a worker process: "),
+                "{error}"
+            );
             taken.pop();
         }
         drop(taken);
@@ -980,7 +1026,9 @@ fn workers_die_with_their_parent_whatever_they_do() {
                 .stdout(Stdio::piped())
                 .spawn()
                 .unwrap();
-            let mut lines = BufReader::new(parent.stdout.take().unwrap()).lines().map(|line| line.unwrap());
+            let mut lines = BufReader::new(parent.stdout.take().unwrap())
+                .lines()
+                .map(|line| line.unwrap());
             let ids: Vec<u32> = lines
                 .find_map(|line| line.split(' ').map(|id| id.parse().ok()).collect())
                 .unwrap();
@@ -1017,11 +1065,16 @@ fn a_program_whose_file_was_deleted_or_replaced_goes_on() {
     alone(|| {
         let copy = Announcement::new();
         fs::copy(std::env::current_exe().unwrap(), &copy.0).unwrap();
-        let output = helper(copy.0.clone(), "helper_that_deletes_itself").output().unwrap();
+        let output = helper(copy.0.clone(), "helper_that_deletes_itself")
+            .output()
+            .unwrap();
         let stdout = String::from_utf8(output.stdout).unwrap();
         assert!(output.status.success(), "{stdout}");
         assert!(stdout.contains("<7>"), "{stdout}");
-        assert!(stdout.contains("<no end of line>"), "what was printed is not lost: {stdout}");
+        assert!(
+            stdout.contains("<no end of line>"),
+            "what was printed is not lost: {stdout}"
+        );
     });
 }
 
@@ -1036,14 +1089,20 @@ fn the_mark_alone_makes_no_worker() {
         for stdin in [Stdio::null(), Stdio::piped()] {
             let output = list().stdin(stdin).output().unwrap();
             assert!(output.status.success());
-            assert!(String::from_utf8(output.stdout).unwrap().contains("the_mark_alone"));
+            assert!(
+                String::from_utf8(output.stdout)
+                    .unwrap()
+                    .contains("the_mark_alone")
+            );
         }
         // Nor does a socket from which nothing comes, or something else: it ends, and is no program either.
         for greeting in [&b""[..], b"hello", &[7; 100]] {
             let (mut ours, theirs) = std::os::unix::net::UnixStream::pair().unwrap();
             std::io::Write::write_all(&mut ours, greeting).unwrap();
             let mut child = list();
-            child.stdin(std::os::fd::OwnedFd::from(theirs)).stdout(Stdio::piped());
+            child
+                .stdin(std::os::fd::OwnedFd::from(theirs))
+                .stdout(Stdio::piped());
             let child = child.spawn().unwrap();
             drop(ours);
             let output = child.wait_with_output().unwrap();

@@ -179,7 +179,10 @@ enum Progress {
     Writes(Worker, usize),
     Reads(Worker),
     /// C2.
-    Ending(Errand<EndOfProcess, WorkerError>, #[allow(dead_code, reason = "held")] Outside),
+    Ending(
+        Errand<EndOfProcess, WorkerError>,
+        #[allow(dead_code, reason = "held")] Outside,
+    ),
     Nothing,
 }
 
@@ -273,7 +276,8 @@ impl Call {
                             }
                         }
                         Ok(0) | Err(Error::Io(_)) => {
-                            let Progress::Reads(worker) = std::mem::replace(progress, Progress::Nothing) else {
+                            let Progress::Reads(worker) = std::mem::replace(progress, Progress::Nothing)
+                            else {
                                 return Poll::Ready(Err(Error::NoKernel));
                             };
                             *progress = ending(worker, cx)?;

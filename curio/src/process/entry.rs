@@ -32,7 +32,10 @@ pub(super) const MARK: &str = "CURIO_WORKER";
 
 /// What the system calls before `main`, in every program that has this in it.
 #[used]
-#[cfg_attr(target_vendor = "apple", unsafe(link_section = "__DATA,__mod_init_func,mod_init_funcs"))]
+#[cfg_attr(
+    target_vendor = "apple",
+    unsafe(link_section = "__DATA,__mod_init_func,mod_init_funcs")
+)]
 #[cfg_attr(not(target_vendor = "apple"), unsafe(link_section = ".init_array"))]
 static CONSTRUCTOR: extern "C" fn() = before_main;
 
@@ -49,7 +52,10 @@ extern "C" fn before_main() {
 fn inherited() -> Option<UnixStream> {
     std::env::var_os(MARK)?;
     let stdin = io::stdin();
-    if !SockRef::from(&stdin).local_addr().is_ok_and(|addr| addr.is_unix()) {
+    if !SockRef::from(&stdin)
+        .local_addr()
+        .is_ok_and(|addr| addr.is_unix())
+    {
         return None;
     }
     // SAFETY: nobody else is about who could look at the environment (E3).
@@ -115,7 +121,8 @@ impl Target {
     /// Calls the function. Only for what has come from a process that is the same program (E1, E2).
     pub(super) fn run(self, argument: &[u8], value: &mut Vec<u8>) -> Reply {
         // SAFETY: it was a `Call` where it came from, and so it is here (E1, E2).
-        let call = unsafe { std::mem::transmute::<*const (), Call>(std::ptr::with_exposed_provenance(self.call)) };
+        let call =
+            unsafe { std::mem::transmute::<*const (), Call>(std::ptr::with_exposed_provenance(self.call)) };
         call(self.function, argument, value)
     }
 }

@@ -92,10 +92,16 @@ impl fmt::Display for WorkerError {
                 place.iter().try_for_each(|place| write!(f, " (at {place})"))
             }
             WorkerError::Exited { code } => {
-                write!(f, "the worker process exited with code {code} in the middle of the function")
+                write!(
+                    f,
+                    "the worker process exited with code {code} in the middle of the function"
+                )
             }
             WorkerError::Killed { signal } => {
-                write!(f, "the worker process was killed by {signal} in the middle of the function")
+                write!(
+                    f,
+                    "the worker process was killed by {signal} in the middle of the function"
+                )
             }
             WorkerError::Lost => write!(f, "the connection to the worker process has ended"),
             WorkerError::Garbled => write!(f, "what came from the worker process was no answer"),
@@ -103,7 +109,10 @@ impl fmt::Display for WorkerError {
                 write!(f, "the argument cannot be sent to a worker process: {why}")
             }
             WorkerError::Value(why) => {
-                write!(f, "the function's value cannot be sent from a worker process: {why}")
+                write!(
+                    f,
+                    "the function's value cannot be sent from a worker process: {why}"
+                )
             }
             WorkerError::OtherProgram => write!(
                 f,

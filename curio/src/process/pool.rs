@@ -48,7 +48,12 @@ pub(super) struct Pool {
 impl Pool {
     /// That of the running kernel. No process is started yet.
     pub(super) fn current() -> Result<Rc<Pool>> {
-        context::with_task(|context, _| Ok(context.belonging(|context| OfKernel(Pool::new(context))).0.clone()))
+        context::with_task(|context, _| {
+            Ok(context
+                .belonging(|context| OfKernel(Pool::new(context)))
+                .0
+                .clone())
+        })
     }
 
     fn new(context: &Context) -> Rc<Pool> {

@@ -157,7 +157,11 @@ impl Inbox {
                         call: call as usize,
                         function: function as usize,
                     };
-                    return Ok(Some((number, target.from_distances(), &self.room[REQUEST..self.filled])));
+                    return Ok(Some((
+                        number,
+                        target.from_distances(),
+                        &self.room[REQUEST..self.filled],
+                    )));
                 }
             }
             match from.read(self.free()) {
@@ -241,6 +245,9 @@ mod tests {
         assert_eq!((found.call, found.function), (0x1000, 0x2000));
         assert_eq!((number, argument), (MAGIC + 5, &[7; 10_000][..]));
         assert!(inbox.request(io::empty()).unwrap().is_none());
-        assert!(inbox.request(&request[..50]).unwrap().is_none(), "who ends in the middle has ended");
+        assert!(
+            inbox.request(&request[..50]).unwrap().is_none(),
+            "who ends in the middle has ended"
+        );
     }
 }

@@ -144,7 +144,12 @@ pub(super) fn end_all(mut workers: Vec<Worker>) {
     let Some(alive) = workers.first().map(|worker| worker.process.alive.clone()) else {
         return;
     };
-    reap(workers.iter_mut().filter_map(|worker| worker.process.child.take()), &alive);
+    reap(
+        workers
+            .iter_mut()
+            .filter_map(|worker| worker.process.child.take()),
+        &alive,
+    );
 }
 
 /// Waits for processes that were killed (O2).
@@ -162,5 +167,67 @@ fn reap(killed: impl Iterator<Item = Child>, alive: &Sender<Infallible>) {
             Ok(_) => drop(give.send(child)),
             Err(_) => drop(child.wait()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::entry::Target;
+    use super::super::wire::Reply;
+    use super::*;
+
+    /// Starts a worker by hand, which is told that its parent is this program.
+    fn started_by(identity: Identity) -> (UnixStream, Child) {
+        let (mut ours, theirs) = UnixStream::pair().unwrap();
+        ours.write_all(&wire::greeting(identity)).unwrap();
+        let mut command = Command::new(entry::program().unwrap());
+        command.env(entry::MARK, "1").stdin(OwnedFd::from(theirs));
+        (ours, command.spawn().unwrap())
+    }
+
+    #[test]
+    fn a_worker_of_another_program_says_so_and_calls_nothing() {
+        let mut others: Vec<Identity> = (0..5).map(|_| Identity::own()).collect();
+        for (n, other) in others.iter_mut().enumerate() {
+            other.0[n] ^= 1;
+        }
+        for identity in [Identity::own()].into_iter().chain(others) {
+            let (mut socket, mut child) = started_by(identity);
+            let target = Target::new(|n: u8| n + 1);
+            let mut request = wire::request(target, |mut all| {
+                all.push(6);
+                Ok::<_, ()>(all)
+            })
+            .unwrap();
+            wire::enter_number(&mut request, 1);
+            socket.write_all(&request).unwrap();
+            let mut inbox = Inbox::default();
+            let (kind, content) = loop {
+                let count = io::Read::read(&mut socket, inbox.free()).unwrap();
+                assert_ne!(count, 0, "it ended without a word");
+                inbox.fill(count);
+                if let Some((kind, content)) = inbox.reply(1).unwrap() {
+                    break (kind, content.to_vec());
+                }
+            };
+            match identity == Identity::own() {
+                true => assert_eq!((kind, &content[..]), (Reply::Value, &[7][..])),
+                false => assert_eq!((kind, &content[..]), (Reply::OtherProgram, &[][..])),
+            }
+            // It ends when we do.
+            drop(socket);
+            assert_eq!(child.wait().unwrap().code(), Some(0));
+        }
+    }
+
+    #[test]
+    fn what_lies_in_a_library_is_not_in_the_program() {
+        let here: fn(u8) -> u8 = |n| n;
+        let there: unsafe extern "C" fn() -> i32 = libc::getpid;
+        assert!(entry::is_ours(here as usize));
+        assert!(entry::is_ours(Target::new(here).call));
+        // (A program that has the C library in itself has no there.)
+        assert!(!entry::is_ours(there as usize) || cfg!(target_feature = "crt-static"));
+        assert!(!entry::is_ours(8) || cfg!(target_feature = "crt-static"));
     }
 }

@@ -11,6 +11,8 @@ fn programs() -> impl Iterator<Item = &'static str> {
         "kid_friends",
         "kid_nagging",
         "fib_service",
+        "fib_processes",
+        "kid_processes",
         "kid_signals",
         "prodcons",
         "pubsub",

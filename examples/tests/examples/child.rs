@@ -46,7 +46,11 @@ pub(crate) fn example(name: &str) -> Command {
 
 /// Whether the example is built with the features of this test program.
 pub(crate) fn is_enabled(example: &str) -> bool {
-    example != "kid_tokio" || cfg!(feature = "tokio")
+    match example {
+        "kid_tokio" => cfg!(feature = "tokio"),
+        "fib_processes" | "kid_processes" => cfg!(all(unix, feature = "process")),
+        _ => true,
+    }
 }
 
 /// Whether there is a netcat that knows `-N`. (If not, who calls this skips its test.)
@@ -95,6 +99,12 @@ impl Running {
         let id = self.child.id().to_string();
         let kill = Command::new("kill").args(["-s", signal, &id]).status();
         assert!(kill.expect("`kill` is there").success());
+    }
+
+    /// The number of its process.
+    #[cfg(all(target_os = "linux", feature = "process"))]
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// Whether it is still there.

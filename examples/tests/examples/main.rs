@@ -8,6 +8,8 @@ mod child;
 mod happy_eyeballs;
 #[cfg(unix)]
 mod other_echoes;
+#[cfg(all(target_os = "linux", feature = "process"))]
+mod processes;
 mod readme;
 mod servers;
 #[cfg(unix)]

@@ -10,7 +10,7 @@ use crate::child::{Running, example, has_netcat};
 use crate::servers;
 
 /// What is printed until the kid and all friends play.
-const BEFORE: &str = "\
+pub(crate) const BEFORE: &str = "\
 Can I play?
 Wha!?!
 Can I play?
@@ -31,7 +31,7 @@ Playing Minecraft
 ";
 
 /// What is printed after the first Ctrl-C, as in Python Curio's tutorial.
-const AFTER: &str = "\
+pub(crate) const AFTER: &str = "\
 Let's go
 T-minus 10
 T-minus 9
@@ -53,7 +53,7 @@ Leaving!
 ";
 
 /// Those who were there leave at once, the youngest first.
-const HASTY: &str = "\
+pub(crate) const HASTY: &str = "\
 Thomas going home
 Lillian going home
 Max going home
@@ -61,7 +61,7 @@ Fine. Saving my work.
 ";
 
 #[track_caller]
-fn expect_lines(running: &Running, lines: &str) {
+pub(crate) fn expect_lines(running: &Running, lines: &str) {
     for line in lines.lines() {
         assert_eq!(running.line(), line);
     }
