@@ -258,7 +258,10 @@ impl Call {
                     match ready!(worker.socket.poll_write(rest, waiting, cx, place)) {
                         Ok(count) if count < rest.len() => *written += count,
                         // If nobody reads it any more, there may be a reply that says why.
-                        Ok(_) | Err(Error::Io(_)) => progress.replace(|worker| Progress::Reads(worker)),
+                        Ok(_) | Err(Error::Io(_)) => {
+                            self.request = Vec::new();
+                            progress.replace(Progress::Reads);
+                        }
                         Err(error) => return Poll::Ready(Err(error)),
                     }
                 }

@@ -161,9 +161,22 @@ fn anchor() -> usize {
 /// Whether what is at this address belongs to the program itself, and not to a library that was loaded beside it: those lie
 /// elsewhere in each process.
 pub(super) fn is_ours(address: usize) -> bool {
-    let own = object_of(anchor());
+    let program = object_of(in_program());
+    let is_ours = |address| object_of(address) == program;
     // A static program has no objects to tell apart.
-    own.is_none() || own == object_of(address)
+    program.is_none() || is_ours(address) && is_ours(anchor())
+}
+
+/// An address in the program itself, even if this code is in a library: what the system has loaded it from.
+#[cfg(target_os = "linux")]
+fn in_program() -> usize {
+    // SAFETY: it takes a number.
+    unsafe { libc::getauxval(libc::AT_PHDR) as usize }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn in_program() -> usize {
+    anchor()
 }
 
 /// Where the object begins, in memory, that has this address.

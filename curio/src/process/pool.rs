@@ -13,6 +13,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
 use std::convert::Infallible;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::available_parallelism;
 use std::time::Duration;
@@ -21,7 +22,7 @@ use super::entry::{self, Target};
 use super::error::WorkerError;
 use super::worker::{self, Worker};
 use crate::context::{self, Context};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::line::Line;
 
 /// For how long the end of a kernel waits for processes that were killed.
@@ -40,8 +41,8 @@ pub(super) struct Pool {
     closed: Cell<bool>,
     /// Addresses that are known to lie in the program.
     known: RefCell<HashSet<usize>>,
-    /// Copies of it are held by those who wait for the end of processes.
-    alive: Cell<Option<Sender<Infallible>>>,
+    /// Copies of the sender are held by those who wait for the end of processes.
+    alive: RefCell<Option<Arc<Sender<Infallible>>>>,
     ended: Receiver<Infallible>,
 }
 
@@ -66,7 +67,7 @@ impl Pool {
             idle: RefCell::default(),
             closed: Cell::new(false),
             known: RefCell::default(),
-            alive: Cell::new(Some(alive)),
+            alive: RefCell::new(Some(Arc::new(alive))),
             ended,
         })
     }
@@ -114,12 +115,9 @@ impl Pool {
                 None => break,
             }
         }
-        match self.alive.take() {
-            Some(alive) => {
-                self.alive.set(Some(alive.clone()));
-                Worker::start(alive)
-            }
-            None => Err(crate::error::Error::NoKernel),
+        match &*self.alive.borrow() {
+            Some(alive) => Worker::start(Arc::downgrade(alive)),
+            None => Err(Error::NoKernel),
         }
     }
 

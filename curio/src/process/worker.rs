@@ -12,6 +12,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command};
+use std::sync::Weak;
 use std::sync::mpsc::{Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -42,7 +43,7 @@ impl Worker {
     /// # Errors
     ///
     /// [`Error::Io`] if the system has no descriptor or process left, [`WorkerError::OtherProgram`].
-    pub(super) fn start(alive: Sender<Infallible>) -> Result<Worker> {
+    pub(super) fn start(alive: Alive) -> Result<Worker> {
         let program = entry::program()?;
         if !Identity::of(program.clone()).is_ok_and(|now| now == Identity::own()) {
             return Err(WorkerError::OtherProgram.into());
@@ -91,9 +92,11 @@ fn cannot_start(error: io::Error) -> Error {
 pub(super) struct Process {
     /// None once it was waited for, or somebody else does.
     child: Option<Child>,
-    /// Whoever waits for its end has a copy.
-    alive: Sender<Infallible>,
+    alive: Alive,
 }
+
+/// Where whoever waits for the end of a process gets a copy from, as long as the pool wants to know.
+pub(super) type Alive = Weak<Sender<Infallible>>;
 
 impl Process {
     pub(super) fn kill(&mut self) {
@@ -153,9 +156,9 @@ pub(super) fn end_all(mut workers: Vec<Worker>) {
 }
 
 /// Waits for processes that were killed (O2).
-fn reap(killed: impl Iterator<Item = Child>, alive: &Sender<Infallible>) {
+fn reap(killed: impl Iterator<Item = Child>, alive: &Alive) {
     let (give, take) = channel::<Child>();
-    let alive = alive.clone();
+    let alive = alive.upgrade().map(|alive| (*alive).clone());
     let wait = move || {
         // It fails if somebody else has waited for them.
         take.into_iter().for_each(|mut child| drop(child.wait()));
