@@ -103,11 +103,11 @@ impl Target {
         }
     }
 
-    pub(super) fn as_distances(self) -> Target {
+    pub(super) fn to_distances(self) -> Target {
         self.moved(|address| address.wrapping_sub(anchor()))
     }
 
-    pub(super) fn from_distances(self) -> Target {
+    pub(super) fn to_addresses(self) -> Target {
         self.moved(|distance| distance.wrapping_add(anchor()))
     }
 

@@ -60,7 +60,7 @@ pub(super) fn request<E>(
     target: Target,
     argument: impl FnOnce(Vec<u8>) -> Result<Vec<u8>, E>,
 ) -> Result<Vec<u8>, E> {
-    let target = target.as_distances();
+    let target = target.to_distances();
     let head: [u8; REQUEST] = bytes([0, target.call as u64, target.function as u64, 0]);
     let mut request = argument(head.to_vec())?;
     let length = (request.len() - REQUEST) as u64;
@@ -159,7 +159,7 @@ impl Inbox {
                     };
                     return Ok(Some((
                         number,
-                        target.from_distances(),
+                        target.to_addresses(),
                         &self.room[REQUEST..self.filled],
                     )));
                 }
