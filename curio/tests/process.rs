@@ -573,6 +573,8 @@ fn cancelled_in_mid_call_the_process_is_killed_and_the_caller_leaves() {
 #[test]
 fn interrupted_before_its_turn_it_has_done_nothing() {
     with_one_worker(async || {
+        // To start a worker would fail.
+        let none_left: Vec<_> = std::iter::from_fn(|| fs::File::open("/dev/null").ok()).collect();
         let early = spawn(run_in_process(for_ever, ()));
         early.cancel().await?;
         let late = spawn(async {
@@ -580,6 +582,14 @@ fn interrupted_before_its_turn_it_has_done_nothing() {
             run_in_process(for_ever, ()).await
         });
         late.wait().await?;
+        drop(none_left);
+        for cancelled in [early, late] {
+            let joined = cancelled.join().await;
+            assert!(
+                matches!(&joined, Err(Error::Task(task)) if task.cancelled()),
+                "{joined:?}"
+            );
+        }
         assert_eq!(children().len(), 0, "nobody was started");
         // In the line.
         let (announcement, second) = (Announcement::new(), Announcement::new());
