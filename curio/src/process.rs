@@ -54,7 +54,7 @@
 //! | when this process dies | it dies at once |
 //!
 //! A function may do there what it likes: start threads, run a kernel, or more processes of its own, exit. Two things are not
-//! as in `main`, because that has not begun: [`std::env::args`] are those of no program, and a C++ library that is linked
+//! as in `main`, because that has not begun: [`std::env::args`] has the program's name at most, and a C++ library that is linked
 //! statically may not have been initialized.
 //!
 //! # What can go wrong
