@@ -80,6 +80,8 @@
 //! | `write`, `writelines`, `flush`, `close` | [`write_all`](stream::Stream::write_all), [`write_lines`](stream::Stream::write_lines), [`flush`](stream::Stream::flush), [`close`](stream::Stream::close) |
 //! | `e.bytes_sent`, `e.bytes_read`, `e.bytes_written` | [`Progress::bytes`] |
 //! | `socket.socket(..)`, `sendmsg`, `recvmsg` | `socket::Socket` (on Unix, with the feature `socket`) |
+//! | `ssl=`, `server_hostname=`, `alpn_protocols=`; `curio.ssl` | `tls::tcp_server(addr, config, handler)`, `open_connection(addr).tls(config)`, `.server_hostname(..)`, `.alpn_protocols(..)` (with the feature `tls`) |
+//! | `context.wrap_socket(sock)` | `tls::Connector::connect(name, stream)`, `tls::Acceptor::accept(stream)` |
 //! | `socketserver.TCPServer`, `StreamRequestHandler` (2015) | [`socketserver`] |
 //! | `Event`, `Lock`, `RLock`, `Semaphore`, `BoundedSemaphore`, `Condition` | the same, see [`sync`]: [`Event`], [`Lock`], [`RLock`], [`Semaphore`], [`BoundedSemaphore`], [`Condition`] |
 //! | `async with lock:`, `acquire`, `release` | `let guard = `[`lock.lock()`](Lock::lock)`.await?`, [`acquire`](Semaphore::acquire); dropping the guard or permit releases |
@@ -136,6 +138,8 @@ pub mod queue;
 mod readiness;
 mod remote;
 mod scopes;
+#[cfg(feature = "tls")]
+mod scratch;
 pub mod server;
 #[cfg(unix)]
 pub mod signal;
@@ -155,6 +159,8 @@ pub mod thread;
 mod time;
 mod timeout;
 mod timers;
+#[cfg(feature = "tls")]
+pub mod tls;
 pub mod trace;
 pub mod traps;
 pub mod universal;

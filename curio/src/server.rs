@@ -225,6 +225,8 @@ pub struct Server<S, H> {
 struct Setup<S, H> {
     start: S,
     handler: H,
+    /// What the clients' tasks are called after.
+    name: &'static str,
     max_clients: Option<usize>,
 }
 
@@ -234,10 +236,20 @@ impl<S, H> Server<S, H> {
             setup: Some(Setup {
                 start,
                 handler,
+                name: std::any::type_name::<H>(),
                 max_clients: None,
             }),
             serving: None,
         }
+    }
+
+    /// The clients' tasks are called after the handler, and not after what is around it.
+    #[cfg(feature = "tls")]
+    pub(crate) fn named_after<F>(mut self) -> Server<S, H> {
+        if let Some(setup) = &mut self.setup {
+            setup.name = std::any::type_name::<F>();
+        }
+        self
     }
 
     /// Serves so many clients at once, at least one; those that come then wait in the system's queue. No limit if nothing
@@ -408,7 +420,7 @@ where
 {
     let (listener, kept) = setup.start.start().await?;
     let handler = Rc::new(setup.handler);
-    let name: Arc<str> = short_name(std::any::type_name::<H>()).into();
+    let name: Arc<str> = short_name(setup.name).into();
     let limit = setup.max_clients.map(Semaphore::new);
     let clients = Clients::default();
     let error = loop {

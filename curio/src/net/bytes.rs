@@ -12,7 +12,7 @@ use std::pin::Pin;
 use std::task::{Context as TaskContext, Poll, ready};
 
 use crate::error::{Error, Result};
-use crate::traps::Waiting;
+use crate::traps::{Waiting, poll_budget};
 
 /// What carries bytes: [`TcpStream`](super::TcpStream), `UnixStream`, the descriptor of a pipe, and references to them.
 ///
@@ -48,9 +48,32 @@ pub trait Writable: Transport {
         place: &'static Location<'static>,
     ) -> Poll<Result<usize>>;
 
-    /// Tells the peer that nothing more comes.
+    /// Tells the peer that nothing more comes, if that can be said at once.
     #[doc(hidden)]
     fn finish(&self) -> Result<()>;
+
+    /// Waits until all that was taken is with the system. For sockets it is, always.
+    #[doc(hidden)]
+    #[inline]
+    fn poll_flush(
+        &self,
+        _: &mut Waiting,
+        _: &mut TaskContext<'_>,
+        _: &'static Location<'static>,
+    ) -> Poll<Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    /// Tells the peer that nothing more comes, after all that was taken.
+    #[doc(hidden)]
+    fn poll_finish(
+        &self,
+        _: &mut Waiting,
+        _: &mut TaskContext<'_>,
+        _: &'static Location<'static>,
+    ) -> Poll<Result<()>> {
+        Poll::Ready(self.finish())
+    }
 }
 
 pub(crate) mod sealed {
@@ -94,6 +117,25 @@ impl<S: Writable + ?Sized> Writable for &S {
 
     fn finish(&self) -> Result<()> {
         (**self).finish()
+    }
+
+    #[inline]
+    fn poll_flush(
+        &self,
+        waiting: &mut Waiting,
+        cx: &mut TaskContext<'_>,
+        place: &'static Location<'static>,
+    ) -> Poll<Result<()>> {
+        (**self).poll_flush(waiting, cx, place)
+    }
+
+    fn poll_finish(
+        &self,
+        waiting: &mut Waiting,
+        cx: &mut TaskContext<'_>,
+        place: &'static Location<'static>,
+    ) -> Poll<Result<()>> {
+        (**self).poll_finish(waiting, cx, place)
     }
 }
 
@@ -267,6 +309,77 @@ impl<S: Writable> Future for WriteAll<'_, S> {
                 Err(error) => return Poll::Ready(Err(error.after_bytes(*done))),
             }
         }
-        Poll::Ready(Ok(()))
+        let flushed = ready!(stream.poll_flush(waiting, cx, place));
+        Poll::Ready(flushed.map_err(|error| error.after_bytes(*done)))
+    }
+}
+
+/// The operation of `flush`: of the streams with a buffer, of `TlsStream`.
+#[must_use = "it does nothing unless it is awaited"]
+#[derive(Debug)]
+pub struct Flush<'a, S> {
+    stream: &'a S,
+    waiting: Waiting,
+    place: &'static Location<'static>,
+}
+
+impl<'a, S: Writable> Flush<'a, S> {
+    pub(crate) fn new(stream: &'a S, place: &'static Location<'static>) -> Self {
+        Flush {
+            stream,
+            waiting: Waiting::new(),
+            place,
+        }
+    }
+}
+
+impl<S: Writable> Future for Flush<'_, S> {
+    type Output = Result<()>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Result<()>> {
+        if !self.waiting.is_waiting() {
+            ready!(poll_budget(cx));
+        }
+        let Flush {
+            stream,
+            waiting,
+            place,
+        } = &mut *self;
+        stream.poll_flush(waiting, cx, place)
+    }
+}
+
+/// The operation of `shutdown` where that may take a while: of the streams with a buffer, of `TlsStream`.
+#[must_use = "it does nothing unless it is awaited"]
+#[derive(Debug)]
+pub struct Finish<'a, S> {
+    stream: &'a S,
+    waiting: Waiting,
+    place: &'static Location<'static>,
+}
+
+impl<'a, S: Writable> Finish<'a, S> {
+    pub(crate) fn new(stream: &'a S, place: &'static Location<'static>) -> Self {
+        Finish {
+            stream,
+            waiting: Waiting::new(),
+            place,
+        }
+    }
+}
+
+impl<S: Writable> Future for Finish<'_, S> {
+    type Output = Result<()>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Result<()>> {
+        if !self.waiting.is_waiting() {
+            ready!(poll_budget(cx));
+        }
+        let Finish {
+            stream,
+            waiting,
+            place,
+        } = &mut *self;
+        stream.poll_finish(waiting, cx, place)
     }
 }

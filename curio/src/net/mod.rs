@@ -19,6 +19,8 @@
 
 mod accept;
 pub(crate) mod bytes;
+#[cfg(feature = "tls")]
+pub(crate) mod carrier;
 mod options;
 mod packets;
 #[cfg(unix)]
@@ -35,7 +37,7 @@ mod unix_datagram;
 pub use crate::addr::ToAddrs;
 pub use crate::lookup::{LookupHost, lookup_host};
 pub use accept::{Accept, Listener};
-pub use bytes::{Read, ReadExact, Readable, Transport, Writable, Write, WriteAll};
+pub use bytes::{Finish, Flush, Read, ReadExact, Readable, Transport, Writable, Write, WriteAll};
 pub use options::ListenOptions;
 pub use packets::{Operation, Peek, PeekFrom, Recv, RecvFrom, Send, SendTo};
 pub use tcp::{Connect, TcpStream};

@@ -136,6 +136,23 @@ impl<S: mio::event::Source> Registered<S> {
         })
     }
 
+    /// The same for a call that writes bytes of its own.
+    #[cfg(feature = "tls")]
+    pub(crate) fn poll_send(
+        &self,
+        send: &mut dyn FnMut(&mut dyn io::Write) -> io::Result<usize>,
+        waiting: &mut Waiting,
+        cx: &mut TaskContext<'_>,
+        place: &'static Location<'static>,
+    ) -> Poll<Result<usize>>
+    where
+        for<'a> &'a S: io::Write,
+    {
+        self.poll_call(Direction::Write, waiting, cx, place, |mut socket| {
+            send(&mut socket)
+        })
+    }
+
     /// Closes the socket and wakes those who wait for it.
     pub(crate) fn close(&self) {
         let mut socket = self.socket.borrow_mut().take();

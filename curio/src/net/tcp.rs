@@ -53,6 +53,8 @@ impl TcpStream {
             addrs: addrs.into_iter(),
             last: Some(error),
             source: None,
+            #[cfg(feature = "tls")]
+            host: addr.name().map(|(host, _)| host.into()),
             attempt: None,
             waiting: Waiting::new(),
             place,
@@ -426,6 +428,9 @@ pub struct Connect {
     addrs: std::vec::IntoIter<SocketAddr>,
     last: Option<Error>,
     source: Option<SocketAddr>,
+    /// The name in the address.
+    #[cfg(feature = "tls")]
+    host: Option<Box<str>>,
     attempt: Option<(TcpStream, SocketAddr)>,
     waiting: Waiting,
     place: &'static Location<'static>,
@@ -450,6 +455,13 @@ impl Connect {
         self.source = Some(source.into());
         self
     }
+
+    /// What the address calls the server: a name, or an IP address.
+    #[cfg(feature = "tls")]
+    pub(crate) fn host(&self) -> Option<String> {
+        let ip = || Some(self.addrs.as_slice().first()?.ip().to_string());
+        self.host.as_deref().map(str::to_string).or_else(ip)
+    }
 }
 
 impl Future for Connect {
@@ -464,6 +476,7 @@ impl Future for Connect {
             attempt,
             waiting,
             place,
+            ..
         } = &mut *self;
         if let Some(asking) = lookup {
             let found = ready!(Pin::new(asking).poll(cx));

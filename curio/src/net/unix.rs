@@ -161,7 +161,7 @@ impl Listener for UnixListener {
 /// .unwrap();
 /// ```
 pub struct UnixStream {
-    io: Registered<mio::net::UnixStream>,
+    pub(super) io: Registered<mio::net::UnixStream>,
 }
 
 impl UnixStream {

@@ -63,12 +63,19 @@ impl<S: Writable + Unpin> AsyncWrite for Stream<S> {
         io.poll_write(buf, writing, cx, place).map_err(Into::into)
     }
 
-    fn poll_flush(self: Pin<&mut Self>, _: &mut TaskContext<'_>) -> Poll<io::Result<()>> {
-        // Nothing is kept back.
-        Poll::Ready(Ok(()))
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<io::Result<()>> {
+        let Stream {
+            io, writing, place, ..
+        } = self.get_mut();
+        writing.renew();
+        io.poll_flush(writing, cx, place).map_err(Into::into)
     }
 
-    fn poll_close(self: Pin<&mut Self>, _: &mut TaskContext<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(self.io.finish().map_err(Into::into))
+    fn poll_close(self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<io::Result<()>> {
+        let Stream {
+            io, writing, place, ..
+        } = self.get_mut();
+        writing.renew();
+        io.poll_finish(writing, cx, place).map_err(Into::into)
     }
 }

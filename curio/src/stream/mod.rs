@@ -36,16 +36,17 @@ use std::panic::Location;
 
 use crate::error::Result;
 use crate::net::TcpStream;
-use crate::net::bytes::{Readable, Transport, Writable, Write, WriteAll};
+use crate::net::bytes::{Finish, Readable, Transport, Writable, Write, WriteAll};
 use crate::traps::Waiting;
 use buffer::Buffer;
 
+pub use crate::net::bytes::Flush;
 #[cfg(unix)]
 pub use descriptor::{Descriptor, FileStream, stderr, stdin, stdout};
 pub use lines::{Lines, NextLine, ReadLine, ReadUntil};
 pub use reading::{Read, ReadExact, ReadToEnd};
 pub use split::{ReadHalf, WriteHalf};
-pub use writing::{Flush, WriteLines};
+pub use writing::WriteLines;
 
 /// How many bytes a line may have, unless something else is said.
 const LINE_LIMIT: usize = 64 * 1024;
@@ -392,15 +393,47 @@ impl<S: Writable> Stream<S> {
         WriteLines::new(&self.io, lines.into_iter(), Location::caller())
     }
 
-    /// Makes sure that all is on its way. It is: nothing is kept back here. This is for code that cannot know that.
+    /// Makes sure that all is on its way. It is, as nothing is kept back here; but TLS below may hold something.
     ///
-    /// It never waits, and is no interruption point.
+    /// *Waits* only over TLS, until the system has taken everything. *Interrupted*, there, by cancellation and timeouts: what was
+    /// not sent is held still.
     ///
     /// # Errors
     ///
-    /// None.
+    /// None of sockets. Over TLS, as for [`write`](Stream::write).
+    #[track_caller]
     pub fn flush(&mut self) -> Flush<'_, S> {
-        Flush::new(&self.io)
+        self.writing = Waiting::new();
+        Flush::new(&self.io, Location::caller())
+    }
+
+    /// Tells the peer that nothing more comes; what it says can still be read.
+    ///
+    /// *Waits* only over TLS, until its goodbye is with the system. *Interrupted*, there, by cancellation and timeouts: the peer
+    /// may not have been told, and it can be tried again.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`](crate::Error::Io) where the system refuses. [`Error::Closed`](crate::Error::Closed).
+    ///
+    /// ```
+    /// use curio::net::UnixStream;
+    /// curio::run(async {
+    ///     let (one, two) = UnixStream::pair()?;
+    ///     let (mut one, mut two) = (one.into_stream(), two.into_stream());
+    ///     one.write_all(b"what is left?").await?;
+    ///     one.shutdown().await?;
+    ///     two.read_to_end(&mut Vec::new()).await?;
+    ///     two.write_all(b"the answer").await?;
+    ///     assert_eq!(one.read(&mut [0; 100]).await?, 10);
+    ///     Ok(())
+    /// })
+    /// .unwrap();
+    /// ```
+    #[track_caller]
+    pub fn shutdown(&mut self) -> Finish<'_, S> {
+        self.writing = Waiting::new();
+        Finish::new(&self.io, Location::caller())
     }
 }
 

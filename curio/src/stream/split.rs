@@ -110,4 +110,22 @@ impl<S: Writable> Writable for WriteHalf<S> {
     fn finish(&self) -> Result<()> {
         self.0.finish()
     }
+
+    fn poll_flush(
+        &self,
+        waiting: &mut Waiting,
+        cx: &mut TaskContext<'_>,
+        place: &'static Location<'static>,
+    ) -> Poll<Result<()>> {
+        self.0.poll_flush(waiting, cx, place)
+    }
+
+    fn poll_finish(
+        &self,
+        waiting: &mut Waiting,
+        cx: &mut TaskContext<'_>,
+        place: &'static Location<'static>,
+    ) -> Poll<Result<()>> {
+        self.0.poll_finish(waiting, cx, place)
+    }
 }

@@ -8,7 +8,7 @@ use std::task::{Context as TaskContext, Poll, ready};
 
 use crate::error::Result;
 use crate::net::bytes::{Writable, WriteAll};
-use crate::traps::{Waiting, poll_budget};
+use crate::traps::Waiting;
 
 /// Pieces are gathered until they are so many bytes.
 const CHUNK: usize = 8 * 1024;
@@ -87,26 +87,5 @@ impl<S: fmt::Debug, I> fmt::Debug for WriteLines<'_, S, I> {
             .field("io", &self.io)
             .field("written", &(self.before + self.done))
             .finish()
-    }
-}
-
-/// The operation of [`Stream::flush`](super::Stream::flush).
-#[must_use = "it does nothing unless it is awaited"]
-#[derive(Debug)]
-pub struct Flush<'a, S> {
-    _io: &'a S,
-}
-
-impl<'a, S: Writable> Flush<'a, S> {
-    pub(super) fn new(io: &'a S) -> Self {
-        Flush { _io: io }
-    }
-}
-
-impl<S: Writable> Future for Flush<'_, S> {
-    type Output = Result<()>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Result<()>> {
-        poll_budget(cx).map(Ok)
     }
 }
