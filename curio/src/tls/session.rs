@@ -22,6 +22,7 @@ pub(super) struct Session {
     broken: Option<rustls::Error>,
     /// We have said that nothing more comes.
     finished: bool,
+    closed: bool,
     /// Whether the peer may end without saying so (L4).
     tolerant: bool,
 }
@@ -34,12 +35,17 @@ impl Session {
             held: Vec::new(),
             broken: None,
             finished: false,
+            closed: false,
             tolerant,
         }
     }
 
     pub(super) fn is_handshaking(&self) -> bool {
         self.conn.is_handshaking()
+    }
+
+    pub(super) fn close(&mut self) {
+        self.closed = true;
     }
 
     /// Whether a read needs nothing from the socket.
@@ -49,6 +55,9 @@ impl Session {
 
     /// Reads what is there. None: nothing is.
     pub(super) fn read(&mut self, buf: &mut [u8]) -> Result<Option<usize>> {
+        if self.closed {
+            return Err(Error::Closed);
+        }
         loop {
             match self.conn.reader().read(buf) {
                 Ok(n) => {
@@ -109,6 +118,9 @@ impl Session {
 
     /// Takes as much of `buf` as there is room for, and encrypts it.
     pub(super) fn write(&mut self, buf: &[u8]) -> Result<usize> {
+        if self.closed {
+            return Err(Error::Closed);
+        }
         if self.finished {
             return Err(Error::Io(io::ErrorKind::BrokenPipe.into()));
         }

@@ -243,6 +243,7 @@ impl<S: Carrier> Sealed for TlsStream<S> {}
 impl<S: Carrier> Transport for TlsStream<S> {
     fn close(&self) -> Result<()> {
         let _ = self.finish();
+        self.session.borrow_mut().close();
         self.io.close()
     }
 }
