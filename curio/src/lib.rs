@@ -120,6 +120,8 @@ mod error;
 pub mod file;
 mod group;
 mod handle;
+#[cfg(feature = "hyper")]
+pub mod hyper;
 mod interrupt;
 mod json;
 mod kept;
@@ -138,7 +140,7 @@ pub mod queue;
 mod readiness;
 mod remote;
 mod scopes;
-#[cfg(feature = "tls")]
+#[cfg(any(feature = "hyper", feature = "tls"))]
 mod scratch;
 pub mod server;
 #[cfg(unix)]

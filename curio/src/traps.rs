@@ -237,17 +237,32 @@ impl Waiting {
         label: Label,
         place: &'static Location<'static>,
     ) -> Result<()> {
+        self.trap_unasked(cx, label, place, |_, _| Armed::Nothing)
+    }
+
+    /// The same until a timer fires, for who could do nothing with an interruption.
+    #[cfg(feature = "hyper")]
+    pub(crate) fn watch_until(
+        &mut self,
+        deadline: u64,
+        cx: &mut TaskContext<'_>,
+        place: &'static Location<'static>,
+    ) -> Result<()> {
+        self.trap_unasked(cx, Label::TIME_SLEEP, place, |tables, index| {
+            tables.arm_timer(index, deadline)
+        })
+    }
+
+    fn trap_unasked(
+        &mut self,
+        cx: &mut TaskContext<'_>,
+        label: Label,
+        place: &'static Location<'static>,
+        arm: impl FnOnce(&mut Tables, u32) -> Armed,
+    ) -> Result<()> {
         context::with_task(|context, task| {
             let hot = context.hot.replace(false);
-            let result = self.enter(
-                context,
-                context.tables.borrow_mut(),
-                task,
-                cx,
-                label,
-                place,
-                |_, _| Armed::Nothing,
-            );
+            let result = self.enter(context, context.tables.borrow_mut(), task, cx, label, place, arm);
             context.hot.set(hot);
             result
         })
@@ -413,7 +428,7 @@ impl Waiting {
 
     /// For a wait that has no object, as that of `poll_read`: nobody tells when it is given up. So what was delivered before
     /// the present run of the task does not concern it; whoever was concerned has looked in that run.
-    #[cfg_attr(not(feature = "futures-io"), allow(dead_code))]
+    #[cfg_attr(not(any(feature = "futures-io", feature = "hyper")), allow(dead_code))]
     pub(crate) fn renew(&mut self) {
         context::with(|context| {
             if let Some(context) = context.filter(|context| context.hot.get()) {

@@ -226,8 +226,10 @@ impl fmt::Debug for Acceptor {
 #[must_use = "it does nothing unless it is awaited"]
 pub struct Handshake<S> {
     /// None once it is over.
-    shaking: Option<Pin<Box<dyn Future<Output = Result<TlsStream<S>>>>>>,
+    shaking: Option<Shaking<S>>,
 }
+
+type Shaking<S> = Pin<Box<dyn Future<Output = Result<TlsStream<S>>>>>;
 
 impl<S: Carrier + 'static> Handshake<S> {
     fn new(
