@@ -19,7 +19,26 @@
 //!     much memory and no more.
 //!
 //! With the feature `futures-io` (on by default) streams are `AsyncRead`, `AsyncBufRead` and `AsyncWrite` of the futures
-//! crates.
+//! crates. tokio's traits of the same names are a call away, so there is no feature for them: with
+//! `tokio_util::compat::FuturesAsyncReadCompatExt` (the crate tokio-util, its feature `compat`), `stream.compat()` is what the codecs and
+//! other code for tokio's streams want. They need none of tokio's runtime; but what sleeps or spawns in them does.
+//!
+//! ```
+//! use curio::net::UnixStream;
+//! use futures::{SinkExt, StreamExt};
+//! use tokio_util::codec::{Framed, LinesCodec};
+//! use tokio_util::compat::FuturesAsyncReadCompatExt;
+//!
+//! curio::run(async {
+//!     let (one, two) = UnixStream::pair()?;
+//!     let mut one = Framed::new(one.into_stream().compat(), LinesCodec::new());
+//!     let mut two = Framed::new(two.into_stream().compat(), LinesCodec::new());
+//!     one.send("hello").await.map_err(curio::Error::other)?;
+//!     assert_eq!(two.next().await.unwrap().map_err(curio::Error::other)?, "hello");
+//!     Ok(())
+//! })
+//! .unwrap();
+//! ```
 
 mod buffer;
 #[cfg(unix)]
