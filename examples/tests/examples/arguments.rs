@@ -29,6 +29,9 @@ fn programs() -> impl Iterator<Item = &'static str> {
         "happy_eyeballs",
         "child_output",
         "child_pipeline",
+        "tls_echo",
+        "tls_client",
+        "http_service",
         "from_python",
     ]
     .into_iter()

@@ -49,6 +49,8 @@ pub(crate) fn is_enabled(example: &str) -> bool {
     match example {
         "kid_tokio" => cfg!(feature = "tokio"),
         "fib_processes" | "kid_processes" => cfg!(all(unix, feature = "process")),
+        "tls_echo" | "tls_client" => cfg!(feature = "tls"),
+        "http_service" => cfg!(feature = "hyper"),
         _ => true,
     }
 }

@@ -6,6 +6,8 @@ mod arguments;
 mod chat;
 mod child;
 mod happy_eyeballs;
+#[cfg(all(unix, feature = "hyper"))]
+mod http;
 #[cfg(unix)]
 mod other_echoes;
 #[cfg(all(target_os = "linux", feature = "process"))]
@@ -14,4 +16,6 @@ mod readme;
 mod servers;
 #[cfg(unix)]
 mod signals;
+#[cfg(all(unix, feature = "tls"))]
+mod tls;
 mod transcripts;
