@@ -82,6 +82,7 @@
 //! | `socket.socket(..)`, `sendmsg`, `recvmsg` | `socket::Socket` (on Unix, with the feature `socket`) |
 //! | `ssl=`, `server_hostname=`, `alpn_protocols=`; `curio.ssl` | `tls::tcp_server(addr, config, handler)`, `open_connection(addr).tls(config)`, `.server_hostname(..)`, `.alpn_protocols(..)` (with the feature `tls`) |
 //! | `context.wrap_socket(sock)` | `tls::Connector::connect(name, stream)`, `tls::Acceptor::accept(stream)` |
+//! | (an HTTP server or client) | `hyper::Io::new(stream)` for hyper 1 (with the feature `hyper`) |
 //! | `socketserver.TCPServer`, `StreamRequestHandler` (2015) | [`socketserver`] |
 //! | `Event`, `Lock`, `RLock`, `Semaphore`, `BoundedSemaphore`, `Condition` | the same, see [`sync`]: [`Event`], [`Lock`], [`RLock`], [`Semaphore`], [`BoundedSemaphore`], [`Condition`] |
 //! | `async with lock:`, `acquire`, `release` | `let guard = `[`lock.lock()`](Lock::lock)`.await?`, [`acquire`](Semaphore::acquire); dropping the guard or permit releases |
