@@ -154,6 +154,27 @@ fn a_write_that_is_interrupted_or_dropped_can_be_continued() {
     }
 }
 
+/// Who has written everything may wait for the answer: nothing is kept back.
+#[test]
+fn what_was_written_arrives_without_more_ado() {
+    cleanly(async || {
+        let (one, two) = pair().await?;
+        let data = noise(6_000_000);
+        let expected = data.clone();
+        let peer = spawn(async move {
+            // The writer has to wait.
+            sleep(Duration::from_millis(20)).await?;
+            let mut all = vec![0; expected.len()];
+            two.read_exact(&mut all).await?;
+            assert!(all == expected);
+            two.write_all(b"thanks").await
+        });
+        one.write_all(&data).await?;
+        one.read_exact(&mut [0; 6]).await?;
+        peer.join().await
+    });
+}
+
 #[test]
 fn what_was_taken_and_not_sent_goes_with_the_flush() {
     cleanly(async || {
