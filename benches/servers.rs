@@ -21,9 +21,10 @@ use hyper::service::service_fn;
 use hyper::{Request, Response};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
+type Connect = fn(TcpStream) -> Result<Client>;
 
 /// What is measured: its name, the server on curio, the server on tokio, and how a client talks to it.
-const ROWS: [(&str, [&str; 2], fn(TcpStream) -> Result<Client>); 2] = [
+const ROWS: [(&str, [&str; 2], Connect); 2] = [
     ("TLS echo, 64 bytes", ["curio-tls", "tokio-tls"], tls_client),
     ("hyper, plaintext", ["curio-http", "tokio-http"], http_client),
 ];
@@ -89,7 +90,7 @@ fn compare(requests: usize, rounds: usize) -> Result<()> {
 }
 
 /// CPU nanoseconds of a server for one request.
-fn measure(server: &str, connect: fn(TcpStream) -> Result<Client>, requests: usize) -> Result<f64> {
+fn measure(server: &str, connect: Connect, requests: usize) -> Result<f64> {
     let server = Server::start(server)?;
     let mut clients = Vec::new();
     for _ in 0..CONNECTIONS {
