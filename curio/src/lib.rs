@@ -115,6 +115,8 @@ pub mod activation;
 mod addr;
 mod cancellation;
 mod cell;
+#[cfg(feature = "channel")]
+pub mod channel;
 mod contain;
 mod context;
 mod error;

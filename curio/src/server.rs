@@ -11,7 +11,7 @@
 //! V2. The path is removed when the server ends, if it is still the server's.
 
 #[cfg(unix)]
-mod path;
+pub(crate) mod path;
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -474,7 +474,7 @@ async fn accept<L: Listener>(listener: &L) -> Result<Client<L>> {
 
 /// It concerns a peer that was gone before we took its connection, or the way to it: Linux reports such errors of the
 /// network here, and asks to go on.
-fn is_about_one_connection(error: &io::Error) -> bool {
+pub(crate) fn is_about_one_connection(error: &io::Error) -> bool {
     use io::ErrorKind::{
         ConnectionAborted, ConnectionReset, HostUnreachable, NetworkDown, NetworkUnreachable,
         PermissionDenied,
@@ -497,7 +497,7 @@ fn is_about_one_connection(error: &io::Error) -> bool {
 
 /// Out of descriptors, memory or places in the selector: the connection still waits in the system's queue, or was given
 /// up.
-fn is_exhaustion(error: &io::Error) -> bool {
+pub(crate) fn is_exhaustion(error: &io::Error) -> bool {
     #[cfg(unix)]
     const CODES: [i32; 5] = [
         libc::EMFILE,

@@ -12,7 +12,7 @@ use crate::error::Result;
 /// Makes room at a path: removes a socket at which nobody listens (V1).
 ///
 /// Whatever else is there is left to fail when the server binds.
-pub(super) fn clear(path: &Path) -> Result<()> {
+pub(crate) fn clear(path: &Path) -> Result<()> {
     let is_socket = fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_socket());
     if is_socket && is_dead(path)? {
         fs::remove_file(path)?;
@@ -30,14 +30,14 @@ fn is_dead(path: &Path) -> io::Result<bool> {
 
 /// The path as the server has made it.
 #[derive(Debug)]
-pub(super) struct Own {
+pub(crate) struct Own {
     path: PathBuf,
     /// Device and number: somebody else may have put another there.
     file: (u64, u64),
 }
 
 impl Own {
-    pub(super) fn new(path: PathBuf) -> Result<Own> {
+    pub(crate) fn new(path: PathBuf) -> Result<Own> {
         // Where the program goes meanwhile is no matter.
         let path = std::path::absolute(path)?;
         let file = identity(&path)?;

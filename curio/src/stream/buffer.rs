@@ -18,7 +18,7 @@ use crate::traps::Waiting;
 pub(super) const SIZE: usize = 8 * 1024;
 
 #[derive(Default)]
-pub(super) struct Buffer {
+pub(crate) struct Buffer {
     /// All of it is initialized; none of it is there while it is empty and somebody waits (T2).
     data: Vec<u8>,
     start: usize,
@@ -26,15 +26,15 @@ pub(super) struct Buffer {
 }
 
 impl Buffer {
-    pub(super) fn filled(&self) -> &[u8] {
+    pub(crate) fn filled(&self) -> &[u8] {
         &self.data[self.start..self.end]
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.start == self.end
     }
 
-    pub(super) fn consume(&mut self, n: usize) {
+    pub(crate) fn consume(&mut self, n: usize) {
         self.start += n;
         debug_assert!(self.start <= self.end);
         if self.is_empty() {
@@ -60,7 +60,7 @@ impl Buffer {
     }
 
     /// Reads once, into what is spare; 0 at the end of the stream.
-    pub(super) fn poll_fill<S: Readable>(
+    pub(crate) fn poll_fill<S: Readable>(
         &mut self,
         io: &S,
         waiting: &mut Waiting,

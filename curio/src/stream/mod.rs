@@ -40,7 +40,7 @@
 //! .unwrap();
 //! ```
 
-mod buffer;
+pub(crate) mod buffer;
 #[cfg(unix)]
 mod descriptor;
 #[cfg(feature = "futures-io")]
