@@ -254,6 +254,43 @@ mod tests {
         }
     }
 
+    /// Challenges and answers without the head of the message, as they went between two Pythons with the key `peekaboo`.
+    #[test]
+    fn what_pythons_have_said_to_each_other() {
+        let recorded = [
+            // 3.11 answers 3.11.
+            (
+                "422f15bc8ab1799b681473977b7c4323fc1e0dc7",
+                "b659bbab89fd9b822cc1c8889dd82405",
+                true,
+            ),
+            // 3.12 answers 3.12.
+            (
+                "7b7368613235367d8063330bf38737bbbfa4086a31c2b8087793e369b483a1cfb93d08382a4626125c7878b335869de8",
+                "7b7368613235367dc8076b0bc5c65cf26fa208938721c99c62643c961323bdf7fcc880d998881f68",
+                true,
+            ),
+            // 3.12 answers 3.11.
+            (
+                "e4815e28cb48cbfc0d8e2423298188b9dd7823de",
+                "42b6022c6a4b24caa17d5bb1fad81f4e",
+                true,
+            ),
+            // 3.11 answers 3.12. It takes all of the challenge for one of its own; so would not we.
+            (
+                "7b7368613235367d32fde4e9171a25c09f3637a7e21518c50693b16ddb647b7cb462be6a61921e7fadd7aec5d0768bbc",
+                "6c52dff33249a5d199335f027d008c0f",
+                false,
+            ),
+        ];
+        for (challenge, answer, ours) in recorded {
+            let (challenge, answer) = (hex(challenge), hex(answer));
+            assert!(is_answer(&answer, &challenge, b"peekaboo"));
+            assert!(!is_answer(&answer, &challenge, b"peekaboo!"));
+            assert_eq!(answer_to(&challenge, b"peekaboo").unwrap() == answer, ours);
+        }
+    }
+
     #[test]
     fn what_is_no_answer() {
         let challenge = [&b"{sha256}"[..], &[7; 40]].concat();

@@ -16,7 +16,6 @@
 //!
 //! | files that are not translated | why |
 //! |---|---|
-//! | `test_channel` | with the stage that it tests |
 //! | `test_asyncgen`, `test_meta`, `test_blocking` and the like | Python's coroutines, and ways to tell them apart |
 //! | `test_local`, `test_tls` | task-local values, gone from Python too |
 //! | `test_asyncio`, `test_pytest_plugin` | bridges to parts of Python, gone from there too |
@@ -32,6 +31,8 @@
 mod common;
 mod faults;
 mod test_activation;
+#[cfg(feature = "channel")]
+mod test_channel;
 mod test_file;
 mod test_io;
 mod test_kernel;

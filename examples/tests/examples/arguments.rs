@@ -32,6 +32,8 @@ fn programs() -> impl Iterator<Item = &'static str> {
         "tls_echo",
         "tls_client",
         "http_service",
+        "channel_producer",
+        "channel_consumer",
         "from_python",
     ]
     .into_iter()

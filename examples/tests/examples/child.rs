@@ -51,6 +51,7 @@ pub(crate) fn is_enabled(example: &str) -> bool {
         "fib_processes" | "kid_processes" => cfg!(all(unix, feature = "process")),
         "tls_echo" | "tls_client" => cfg!(feature = "tls"),
         "http_service" => cfg!(feature = "hyper"),
+        "channel_producer" | "channel_consumer" => cfg!(feature = "channel"),
         _ => true,
     }
 }

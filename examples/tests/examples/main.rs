@@ -3,6 +3,8 @@
 //! All in one test program, so that the rest does not wait for the programs that take 25 seconds.
 
 mod arguments;
+#[cfg(feature = "channel")]
+mod channel;
 mod chat;
 mod child;
 mod happy_eyeballs;
