@@ -1,5 +1,6 @@
 //! Where a channel is.
 
+#[cfg(unix)]
 use std::cell::RefCell;
 use std::fmt;
 use std::net::SocketAddr;

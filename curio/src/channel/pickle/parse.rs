@@ -78,11 +78,19 @@ impl<'a> Machine<'a> {
 
     fn step(&mut self, code: u8) -> Result<(), Bad> {
         match code {
-            op::PROTO => drop(self.bytes(1)?),
-            op::FRAME => drop(self.bytes(8)?),
+            op::PROTO => {
+                self.bytes(1)?;
+            }
+            op::FRAME => {
+                self.bytes(8)?;
+            }
             op::MARK => self.marks.push(self.stack.len()),
-            op::POP => drop(self.pop()?),
-            op::POP_MARK => drop(self.pop_mark()?),
+            op::POP => {
+                self.pop()?;
+            }
+            op::POP_MARK => {
+                self.pop_mark()?;
+            }
             op::DUP => self.stack.push(self.top()?),
 
             op::BINPUT => {
@@ -297,7 +305,7 @@ impl<'a> Machine<'a> {
     fn set(&mut self, items: Vec<u32>) -> Result<(), Bad> {
         let top = self.top()?;
         match &mut self.all[top as usize] {
-            Value::Dict(dict) if items.len() % 2 == 0 => dict.extend(items),
+            Value::Dict(dict) if items.len().is_multiple_of(2) => dict.extend(items),
             _ => return Err(Bad::new("it sets items of what is no dict")),
         }
         Ok(())

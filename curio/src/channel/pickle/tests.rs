@@ -61,6 +61,8 @@ fn hex(text: &str) -> Vec<u8> {
         .collect()
 }
 
+type Tuples = ([u8; 0], (u8,), (u8, u8), (u8, u8, u8), Vec<u8>);
+
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Everything {
     none: Option<u8>,
@@ -76,7 +78,7 @@ struct Everything {
     text: String,
     bytes: Vec<u8>,
     list: (u8, (u8, [u8; 0])),
-    tuples: ([u8; 0], (u8,), (u8, u8), (u8, u8, u8), Vec<u8>),
+    tuples: Tuples,
     set: Vec<u8>,
     frozen: Vec<u8>,
     array: Vec<u8>,
