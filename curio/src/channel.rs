@@ -58,7 +58,7 @@
 //!     connection, and goes out ahead of the next message, or by [`flush`](Connection::flush). To give it up, close.
 //!     (Python Curio forgets the rest, and the next message is taken for it.)
 //! C3. One task sends while another receives. Whoever receives has the inbox out of the connection, and whoever sends the
-//!     outbox; so a second one finds it gone, and is told ([`Error::Busy`](crate::Error::Busy)). It comes back when
+//!     outbox; so a second one finds it gone, and is told ([`Error::Busy`]). It comes back when
 //!     the operation ends, in whatever way.
 //! C4. Where the other end has broken the protocol (a negative length, a message over the limit), nobody knows where the next
 //!     message begins. Every further `recv` says so again.

@@ -4,8 +4,10 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
+#[cfg(unix)]
+use curio::Kernel;
 use curio::net::{ListenOptions, TcpListener, TcpStream};
-use curio::{Error, Kernel, Result, open_connection, run_server, sleep, spawn, tcp_server, timeout_after};
+use curio::{Error, Result, open_connection, run_server, sleep, spawn, tcp_server, timeout_after};
 
 use crate::cleanly;
 
