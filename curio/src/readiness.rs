@@ -7,6 +7,9 @@
 //! I6. A bit is set unless a system call has proved otherwise since the last event.
 //! I7. Tokens carry serials: an event for a source that was closed in the same batch is ignored.
 //! I8. "Closed" is final: once the peer has shut a direction down, its bit is never cleared again.
+//! I9. Only epoll and kqueue report edges by themselves. The other selectors of mio (Windows, poll) are asked again for the
+//!     next event by a call that would block. There, nothing else proves that a socket is exhausted: who waited after a
+//!     short read would wait for ever.
 
 use std::io;
 use std::time::Duration;
@@ -35,6 +38,21 @@ const WRITE: u8 = Direction::Write as u8;
 const CLOSED: u32 = 2;
 /// There has been urgent data. Reads stop short at its mark, so that a short read proves nothing.
 const URGENT: u8 = 16;
+
+/// Whether the selector reports edges by itself (I9).
+const EDGES: bool = cfg!(all(
+    any(
+        target_os = "linux",
+        target_os = "android",
+        target_vendor = "apple",
+        target_os = "freebsd",
+        target_os = "netbsd",
+        target_os = "openbsd",
+        target_os = "dragonfly",
+        target_os = "illumos",
+    ),
+    not(mio_unsupported_force_poll_poll)
+));
 
 /// What the kernel knows of a source.
 pub(crate) struct Source {
@@ -69,7 +87,7 @@ impl Source {
     /// A system call has transferred less than was asked for.
     #[inline]
     pub(crate) fn short(&mut self, direction: Direction) {
-        if self.ready & URGENT == 0 {
+        if EDGES && self.ready & URGENT == 0 {
             self.clear(direction);
         }
     }
