@@ -110,6 +110,11 @@ impl Header {
     fn count_cycle(&self) {
         self.0.set(self.0.get().wrapping_add(CYCLE));
     }
+
+    /// The last run is not to be counted: it was only to see where the task is.
+    pub(crate) fn discount_cycle(&self) {
+        self.0.set(self.0.get().wrapping_sub(CYCLE));
+    }
 }
 
 /// Sets a status when it is dropped, so that an unwinding future leaves a true one behind.

@@ -28,6 +28,7 @@ use crate::remote::Remote;
 use crate::scopes::Kind;
 use crate::state::State;
 use crate::tables::Tables;
+use crate::traceback::Recorder;
 use crate::waits::Label;
 
 /// Where a kernel takes the time from.
@@ -90,6 +91,8 @@ pub(crate) struct Context {
     /// What the parts of the library above the kernel have, one for each kernel.
     belongings: RefCell<Vec<Rc<dyn Any>>>,
     pub(crate) workers: WorkerLimits,
+    /// For tracebacks.
+    pub(crate) recorder: Recorder,
 }
 
 /// How many worker threads a kernel may have, and for how long they stay when there is nothing to do.
@@ -143,6 +146,7 @@ impl Context {
             kept: Kept::default(),
             belongings: RefCell::default(),
             workers,
+            recorder: Recorder::default(),
         }))
     }
 

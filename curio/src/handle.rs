@@ -21,6 +21,7 @@ use crate::error::Result;
 use crate::key::Key;
 use crate::name::{Name, short_name};
 use crate::state::State;
+use crate::traceback::TakeTraceback;
 use crate::traps::{self, Waiting};
 use crate::waits::Label;
 
@@ -88,6 +89,10 @@ impl<C: Runnable + ?Sized> Handle<C> {
         tables
             .find_task(self.key)
             .map_or(Vec::new(), |task| tables.places(task))
+    }
+
+    pub(crate) fn traceback(&self, place: &'static Location<'static>) -> TakeTraceback<'_> {
+        TakeTraceback::new(&self.context, self.key, self.id, self.name(), place)
     }
 
     pub(crate) fn request_cancel(&self) {
@@ -234,6 +239,26 @@ impl TaskRef {
     /// ```
     pub fn where_(&self) -> Vec<(Label, &'static Location<'static>)> {
         self.handle.places()
+    }
+
+    /// The calls in which the task is; see [`Task::traceback`](crate::Task::traceback).
+    ///
+    /// *Waits* until the kernel has no task running. *Interrupted* by cancellation and timeouts.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Task::traceback`](crate::Task::traceback).
+    ///
+    /// ```
+    /// curio::run(async {
+    ///     println!("{}", curio::current_task().traceback().await?);
+    ///     Ok(())
+    /// })
+    /// .unwrap();
+    /// ```
+    #[track_caller]
+    pub fn traceback(&self) -> TakeTraceback<'_> {
+        self.handle.traceback(Location::caller())
     }
 
     /// How often the task was run; see [`Task::cycles`](crate::Task::cycles).

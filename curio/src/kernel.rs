@@ -13,6 +13,7 @@ mod exits;
 #[path = "kernel/no_exits.rs"]
 mod exits;
 mod gather;
+mod look;
 mod shutdown;
 
 use std::any::Any;
@@ -222,6 +223,7 @@ impl Kernel {
         let exits = Exits::watch(&self.exit_on, &self.context.remote)?;
         while self.context.tables.borrow().workers > 0 {
             self.run_batch(BATCH, &mut main);
+            self.answer_looks(&mut main);
             self.context.tell();
             if let Some(code) = self.context.exit.take().or_else(|| exits.code()) {
                 return Err(Error::Exit(code));
@@ -250,7 +252,9 @@ impl Kernel {
         self.gather(false, None)?;
         let ready = self.context.tables.borrow().ready_tasks();
         let mut none = |_: &mut TaskContext<'_>| Poll::Pending;
-        self.run_batch(ready, &mut Main::new(None, &mut none));
+        let mut main = Main::new(None, &mut none);
+        self.run_batch(ready, &mut main);
+        self.answer_looks(&mut main);
         self.context.tell();
         match self.context.exit.take() {
             Some(code) => Err(Error::Exit(code)),
@@ -344,6 +348,9 @@ impl Kernel {
         let mut exit: Option<(i32, u64, Instant)> = None;
         loop {
             self.run_batch(BATCH, main);
+            if !main.done {
+                self.answer_looks(main);
+            }
             if let Some(signals) = &exits
                 && let Some(code) = context.exit.take().or_else(|| signals.code())
             {

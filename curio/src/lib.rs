@@ -169,6 +169,7 @@ mod timers;
 #[cfg(feature = "tls")]
 pub mod tls;
 pub mod trace;
+pub mod traceback;
 pub mod traps;
 pub mod universal;
 mod waits;

@@ -176,6 +176,37 @@ impl Log {
         }
     }
 
+    /// The task at `at` in the ready queue was taken out again, and is not told to have entered if it was not yet (L3).
+    pub(crate) fn unqueued(&mut self, at: usize) {
+        self.queued -= usize::from(at < self.queued);
+    }
+
+    /// A task is run out of turn, to see where it is. Gives what `end_look` wants.
+    pub(crate) fn begin_look(&mut self, tables: &Tables, task: u32) -> usize {
+        self.running = self.task(tables, task).map(|task| task.id);
+        self.records.len()
+    }
+
+    /// The run is over. If nothing came of it, nothing is told; otherwise it was a run like any other.
+    pub(crate) fn end_look(&mut self, tables: &Tables, task: Key, mark: usize, ended: bool) {
+        let Some(&(at, _)) = self.records.get(mark) else {
+            self.running = None;
+            return;
+        };
+        let records = self.records.split_off(mark);
+        let of = |record: &Record| match record {
+            Record::Terminated(info, ..) => Some(info.clone()),
+            _ => None,
+        };
+        let here = tables.find_task(task).and_then(|index| self.task(tables, index));
+        if let Some(info) = here.or_else(|| records.iter().find_map(|(_, record)| of(record))) {
+            self.records.push((at, Record::Ready(info.clone())));
+            self.records.push((at, Record::Running(info)));
+        }
+        self.records.extend(records);
+        self.suspended(tables, task, ended);
+    }
+
     /// How the task has ended that will leave the tables.
     pub(crate) fn ends(&mut self, tables: &Tables, task: Key, ending: Ending, error: Option<TaskError>) {
         if let Some(index) = tables.find_task(task) {

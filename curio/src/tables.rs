@@ -252,6 +252,12 @@ impl Tables {
         (slot.key(self.kernel, index) == task).then_some(index)
     }
 
+    /// The task with this id, if it has not ended.
+    pub(crate) fn find_id(&self, id: u64) -> Option<Key> {
+        let (task, _) = self.tasks.iter().find(|(_, slot)| slot.id() == id)?;
+        Some(self.task_key(task as u32))
+    }
+
     /// The task's waker, as a number.
     pub(crate) fn task_key(&self, task: u32) -> Key {
         self.tasks[task as usize].key(self.kernel, task)
@@ -447,6 +453,23 @@ impl Tables {
             slot.id_and_flags |= QUEUED;
             self.ready.push_back(task);
         }
+    }
+
+    /// Takes the task off the ready queue again: it is to be run out of turn. False if it is not there.
+    #[cold]
+    pub(crate) fn unschedule(&mut self, task: Key) -> bool {
+        let Some(task) = self.find_task(task).filter(|&task| self.slot(task).is_queued()) else {
+            return false;
+        };
+        let Some(at) = self.ready.iter().rposition(|&queued| queued == task) else {
+            return false;
+        };
+        self.slot(task).id_and_flags &= !QUEUED;
+        self.ready.remove(at);
+        if let Some(log) = &mut self.log {
+            log.unqueued(at);
+        }
+        true
     }
 
     /// Takes the task that runs next off the ready queue. None if the queue is empty.

@@ -18,6 +18,7 @@ use crate::key::Key;
 use crate::outcome::{Outcome, Value};
 use crate::state::State;
 use crate::timeout::{IgnoreTimeout, ignore_after};
+use crate::traceback::TakeTraceback;
 use crate::waits::Label;
 
 /// Starts a task that runs beside this one (Python Curio: `spawn`).
@@ -420,6 +421,33 @@ impl<T> Task<T> {
     /// ```
     pub fn where_(&self) -> Vec<(Label, &'static Location<'static>)> {
         self.handle.places()
+    }
+
+    /// The calls in which the task is (Python Curio: `traceback`): functions and lines, for each thing that it waits for.
+    /// [`traceback`](crate::traceback) says how this is found out, and what it needs.
+    ///
+    /// Of the running task it is its own stack, and comes at once.
+    /// *Waits* until the kernel has no task running, and for nothing else. *Interrupted* by cancellation and timeouts.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoKernel`] outside of the task's kernel.
+    ///
+    /// ```
+    /// use curio::{run, sleep, spawn, yield_now};
+    /// use std::time::Duration;
+    ///
+    /// run(async {
+    ///     let kid = spawn(async { sleep(Duration::from_secs(1000)).await });
+    ///     yield_now().await?;
+    ///     println!("{}", kid.traceback().await?);
+    ///     Ok(())
+    /// })
+    /// .unwrap();
+    /// ```
+    #[track_caller]
+    pub fn traceback(&self) -> TakeTraceback<'_> {
+        self.handle.traceback(Location::caller())
     }
 
     /// How often the task was run.

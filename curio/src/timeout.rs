@@ -362,7 +362,7 @@ impl OpenScope {
         let own = self.waiting.find(&tables).unwrap_or(NONE);
         let (error, foreign) = tables.timeout_boundary(index, own);
         drop(tables);
-        if error.is_some() || !foreign || waker::is_running(context, cx.waker()) {
+        if error.is_some() || !foreign || waker::is_own(context, cx.waker()) {
             self.waiting.end();
             return error;
         }

@@ -351,7 +351,7 @@ impl Waiting {
             self.end();
             return Err(error);
         }
-        let own = waker::is_running(context, cx.waker());
+        let own = waker::is_own(context, cx.waker());
         let known = if waiting == NONE {
             self.begin(context, &mut tables, task, label, place, arm);
             waiting = self.key.map_or(NONE, Key::index);
@@ -372,6 +372,9 @@ impl Waiting {
         drop(tables);
         if !known {
             self.set_waker(context, waiting, cx, own);
+        }
+        if context.recorder.is_on() {
+            context.recorder.waits(waiting, own, label, place);
         }
         Ok(())
     }

@@ -153,6 +153,11 @@ impl Waits {
         self.nodes.find(wait)
     }
 
+    /// The key of a node.
+    pub(crate) fn key(&self, index: u32) -> Option<Key> {
+        self.nodes.key(index)
+    }
+
     #[inline]
     pub(crate) fn get(&self, index: u32) -> &Wait {
         self.nodes.get(index)

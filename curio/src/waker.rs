@@ -4,7 +4,8 @@
 //! no reference count, and it may cross threads freely. A waker that outlives its task, or its kernel, finds nobody. The
 //! reference-counted wakers of other runtimes have leaked tasks and pinned memory again and again; this one cannot.
 //!
-//! V1. Every `Waker` with `VTABLE` has a valid `Key` as its data word. Only `new` makes them; `clone` copies.
+//! V1. Every `Waker` with `VTABLE` or `LOOKING` has a valid `Key` as its data word. Only `new` and `looking` make them;
+//!     `clone` copies.
 
 #![allow(unsafe_code)]
 
@@ -18,6 +19,10 @@ use crate::key::Key;
 /// One for all, and not generic: our own wakers are recognised by its address.
 static VTABLE: RawWakerVTable = RawWakerVTable::new(clone, wake, wake, |_| {});
 
+/// That of the waker with which a task is polled out of turn, to see where it is: it means the same, but copies of it are
+/// noticed, and are ordinary wakers (B4 of `traceback`).
+static LOOKING: RawWakerVTable = RawWakerVTable::new(clone_noticed, wake, wake, |_| {});
+
 fn data(task: Key) -> *const () {
     ptr::without_provenance(task.number())
 }
@@ -30,11 +35,30 @@ pub(crate) fn new(task: Key) -> ManuallyDrop<Waker> {
     ManuallyDrop::new(unsafe { Waker::new(data(task), &VTABLE) })
 }
 
-/// Whether this is the waker of the running task itself, and not one that a combinator has put in between.
+/// The same for a task that is looked at.
+pub(crate) fn looking(task: Key) -> ManuallyDrop<Waker> {
+    // SAFETY: as in `new`. A copy has the other table, whose functions do the same with the same number.
+    ManuallyDrop::new(unsafe { Waker::new(data(task), &LOOKING) })
+}
+
+/// Whether this is the waker of the running task itself, and not one that a combinator has put in between. Not for a task
+/// that is looked at: that is no case for fast paths.
 #[inline]
 pub(crate) fn is_running(context: &Context, waker: &Waker) -> bool {
+    is_of_running(context, waker) && ptr::eq(waker.vtable(), &VTABLE)
+}
+
+/// The same, also for a task that is looked at.
+#[inline]
+pub(crate) fn is_own(context: &Context, waker: &Waker) -> bool {
+    let vtable = waker.vtable();
+    is_of_running(context, waker) && (ptr::eq(vtable, &VTABLE) || ptr::eq(vtable, &LOOKING))
+}
+
+#[inline]
+fn is_of_running(context: &Context, waker: &Waker) -> bool {
     let task = context.task.get().map_or(0, Key::number);
-    waker.data().addr() == task && ptr::eq(waker.vtable(), &VTABLE)
+    waker.data().addr() == task
 }
 
 fn clone(data: *const ()) -> RawWaker {
@@ -42,6 +66,15 @@ fn clone(data: *const ()) -> RawWaker {
         context::escaped(task);
     }
     RawWaker::new(data, &VTABLE)
+}
+
+fn clone_noticed(data: *const ()) -> RawWaker {
+    context::with(|context| {
+        if let Some(context) = context {
+            context.recorder.copied();
+        }
+    });
+    clone(data)
 }
 
 fn wake(data: *const ()) {

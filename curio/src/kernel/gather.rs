@@ -22,7 +22,7 @@ impl Kernel {
         self.collect_wakes();
         self.expire_timers();
         let tables = context.tables.borrow();
-        let ready = tables.ready_tasks() > 0;
+        let ready = tables.ready_tasks() > 0 || context.recorder.is_asked();
         if ready && tables.open_sources == 0 {
             return Ok(());
         }

@@ -77,6 +77,7 @@ impl Kernel {
         let mut main = Main::new(None, &mut none);
         loop {
             self.run_batch(BATCH, &mut main);
+            self.answer_looks(&mut main);
             if context.tables.borrow().tasks.is_empty() {
                 return Ok(());
             }

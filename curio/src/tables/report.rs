@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::panic::Location;
 
 use super::{QUEUED, Slot, Tables};
-use crate::key::NONE;
+use crate::key::{Key, NONE};
 use crate::waits::{Label, Wait};
 
 impl Tables {
@@ -85,6 +85,33 @@ impl Tables {
             self.collect_below(slot.root, &mut waits);
         }
         waits
+    }
+
+    /// The nodes of the operations in which a task waits, oldest first.
+    pub(crate) fn wait_keys(&self, task: u32) -> Vec<Key> {
+        let mut all = Vec::new();
+        let slot = &self.tasks[task as usize];
+        self.keys(slot.first_wait, &mut all);
+        let mut scopes = vec![slot.root];
+        while let Some(index) = scopes.pop().filter(|&scope| scope != NONE) {
+            let scope = self.scopes.get(index);
+            self.keys(scope.first_wait, &mut all);
+            let mut child = scope.first_child;
+            while child != NONE {
+                scopes.push(child);
+                child = self.scopes.get(child).next;
+            }
+        }
+        all.reverse();
+        all
+    }
+
+    fn keys(&self, first: u32, into: &mut Vec<Key>) {
+        let mut at = first;
+        while at != NONE {
+            into.extend(self.waits.key(at));
+            at = self.waits.get(at).next;
+        }
     }
 
     fn collect<'a>(&'a self, first: u32, into: &mut Vec<&'a Wait>) {

@@ -1,0 +1,252 @@
+//! What is recorded: addresses and places, to be read later and elsewhere.
+
+use std::backtrace::Backtrace;
+use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::hint::black_box;
+use std::panic::Location;
+
+use super::{Frame, Request, Stack, text};
+use crate::context::Context;
+use crate::key::Key;
+use crate::name::Name;
+use crate::state::State;
+use crate::tables::Tables;
+use crate::waits::Label;
+
+/// The task that a traceback is of.
+pub(crate) struct Subject {
+    pub(crate) id: u64,
+    pub(crate) name: Name,
+    pub(crate) state: State,
+}
+
+impl Subject {
+    pub(crate) fn of(context: &Context, task: Key) -> Option<Subject> {
+        let state = context.state(task);
+        let tables = context.tables.borrow();
+        let slot = &tables.tasks[tables.find_task(task)? as usize];
+        Some(Subject {
+            id: slot.id(),
+            name: tables.name(slot),
+            state,
+        })
+    }
+
+    pub(super) fn ended(id: u64, name: &str) -> Subject {
+        Subject {
+            id,
+            name: Name::Given(name.into()),
+            state: State::Terminated,
+        }
+    }
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Subject { id, name, state } = self;
+        write!(f, "Task(id={id}, name='{name}', state='{state}')")
+    }
+}
+
+/// A traceback whose names and lines were not looked up yet.
+pub(crate) struct Raw {
+    pub(crate) subject: Subject,
+    leaves: Vec<Leaf>,
+}
+
+/// The innermost point of a stack.
+struct Leaf {
+    label: Option<Label>,
+    place: Option<&'static Location<'static>>,
+    /// None if the operation was not polled: then there is only its place.
+    frames: Option<Backtrace>,
+    kind: Kind,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// An operation that was polled with the task's own waker.
+    Direct,
+    /// One that was polled with the waker of a combinator.
+    Below,
+    /// Somebody who has made a copy of the waker: a foreign future, or a combinator for its children.
+    Copied,
+}
+
+impl Raw {
+    pub(super) fn ended(id: u64, name: &str) -> Raw {
+        Raw {
+            subject: Subject::ended(id, name),
+            leaves: Vec::new(),
+        }
+    }
+
+    /// The stack of the task that runs and asks for its own.
+    #[inline(never)]
+    pub(super) fn here(subject: Subject, place: &'static Location<'static>) -> Raw {
+        let leaf = Leaf {
+            label: None,
+            place: Some(place),
+            frames: Some(Backtrace::force_capture()),
+            kind: Kind::Direct,
+        };
+        Raw {
+            subject,
+            leaves: vec![leaf],
+        }
+    }
+
+    /// From what was recorded while the task was polled, and the operations that wait in it: those that were not polled
+    /// are there with their places.
+    pub(crate) fn new(subject: Subject, recorded: Recording, waits: &[u32], tables: &Tables) -> Raw {
+        let seen = |wait: &u32| recorded.0.iter().any(|capture| capture.wait == Some(*wait));
+        let unseen = waits.iter().filter(|wait| !seen(wait)).map(|&wait| {
+            let wait = tables.waits.get(wait);
+            Leaf {
+                label: Some(wait.label),
+                place: Some(wait.place),
+                frames: None,
+                kind: Kind::Direct,
+            }
+        });
+        let mut leaves: Vec<_> = unseen.collect();
+        leaves.extend(recorded.0.into_iter().map(|capture| capture.leaf));
+        Raw { subject, leaves }
+    }
+
+    /// Looks the names and lines up.
+    pub(super) fn stacks(&self) -> Vec<Stack> {
+        let mut all: Vec<(Kind, Stack)> = Vec::new();
+        for leaf in &self.leaves {
+            let frames = leaf.frames.as_ref().map_or(Vec::new(), text::frames);
+            if leaf.kind == Kind::Copied && text::is_of_this_library(&frames) {
+                // One of our own operations, which waits as well.
+                continue;
+            }
+            let stack = Stack {
+                label: leaf.label,
+                place: leaf.place,
+                frames,
+            };
+            all.push((leaf.kind, stack));
+        }
+        // A combinator has made a copy for those children whose stacks go on from there.
+        let is_child = |of: &Stack, (kind, stack): &(Kind, Stack)| {
+            let mut below = stack.visible();
+            *kind == Kind::Below && of.visible().all(|frame| below.next() == Some(frame))
+        };
+        let mut stacks: Vec<Stack> = Vec::new();
+        for (kind, stack) in &all {
+            let twice = || stacks.iter().any(|other| other.frames == stack.frames);
+            if *kind == Kind::Copied && (all.iter().any(|other| is_child(stack, other)) || twice()) {
+                continue;
+            }
+            stacks.push(stack.clone());
+        }
+        stacks
+    }
+}
+
+impl Frame {
+    pub(super) fn new(function: String, file: Option<String>, line: Option<u32>, hidden: bool) -> Frame {
+        Frame {
+            function,
+            file,
+            line,
+            hidden,
+        }
+    }
+}
+
+/// What was seen in one poll.
+#[derive(Default)]
+pub(crate) struct Recording(Vec<Capture>);
+
+struct Capture {
+    /// The node of the operation.
+    wait: Option<u32>,
+    leaf: Leaf,
+}
+
+/// Where the requests of a kernel and the stacks of the task that is run out of turn come together.
+#[derive(Default)]
+pub(crate) struct Recorder {
+    on: Cell<bool>,
+    captures: RefCell<Vec<Capture>>,
+    asked: Cell<bool>,
+    requests: RefCell<Vec<Request>>,
+}
+
+impl Recorder {
+    pub(super) fn ask(&self, request: Request) {
+        self.requests.borrow_mut().push(request);
+        self.asked.set(true);
+    }
+
+    /// Whether somebody waits for a traceback.
+    #[inline]
+    pub(crate) fn is_asked(&self) -> bool {
+        self.asked.get()
+    }
+
+    pub(crate) fn take_requests(&self) -> Vec<Request> {
+        self.asked.set(false);
+        self.requests.take()
+    }
+
+    pub(crate) fn start(&self) {
+        self.on.set(true);
+    }
+
+    pub(crate) fn stop(&self) -> Recording {
+        self.on.set(false);
+        Recording(self.captures.take())
+    }
+
+    /// Whether the task that runs is looked at.
+    #[inline]
+    pub(crate) fn is_on(&self) -> bool {
+        self.on.get()
+    }
+
+    /// An operation of the task is about to return `Pending`. No borrow is held that is needed here.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn waits(&self, wait: u32, own: bool, label: Label, place: &'static Location<'static>) {
+        self.captures.borrow_mut().push(Capture {
+            wait: Some(wait),
+            leaf: Leaf {
+                label: Some(label),
+                place: Some(place),
+                frames: Some(Backtrace::force_capture()),
+                kind: if own { Kind::Direct } else { Kind::Below },
+            },
+        });
+    }
+
+    /// Somebody makes a copy of the waker (B4).
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn copied(&self) {
+        if !self.on.get() {
+            return;
+        }
+        self.captures.borrow_mut().push(Capture {
+            wait: None,
+            leaf: Leaf {
+                label: Some(Label::FOREIGN_WAIT),
+                place: None,
+                frames: Some(Backtrace::force_capture()),
+                kind: Kind::Copied,
+            },
+        });
+    }
+}
+
+/// The function below which a task is polled that is looked at: stacks are cut off here.
+#[inline(never)]
+pub(crate) fn outermost<R>(poll: impl FnOnce() -> R) -> R {
+    // So that the call of `poll` is not this function's last, which would take its frame away.
+    black_box(poll())
+}
