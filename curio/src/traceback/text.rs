@@ -85,12 +85,17 @@ fn read(entry: &str) -> (&str, Option<String>, Option<u32>) {
     (function.trim_matches('"'), file, line)
 }
 
-/// What `{:?}` of a path was made from.
+/// What `{:?}` of a path was made from. A path below the current directory was shortened.
 fn unescape(file: &str) -> String {
     let file = file.trim_matches('"');
-    file.replace("\\\\", "\\")
+    let file = file
+        .replace("\\\\", "\\")
         .replace("\\\"", "\"")
-        .replace("\\'", "'")
+        .replace("\\'", "'");
+    match (file.strip_prefix("./"), std::env::current_dir()) {
+        (Some(below), Ok(here)) => here.join(below).display().to_string(),
+        _ => file,
+    }
 }
 
 /// The crate that a function is of: of the type whose method it is, or of the trait, if the type is of no crate. None if
