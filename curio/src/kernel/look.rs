@@ -12,8 +12,9 @@ use crate::tables::Tables;
 use crate::traceback::{Raw, Recording, Request, Subject, outermost};
 use crate::waker;
 
-/// How often a task that was woken in the extra run is run again: combinators within combinators wake one another.
-const MAX_ROUNDS: usize = 8;
+/// How often a task that was woken in the extra run is run again: a combinator that has polled some of its children wakes
+/// itself for the others.
+const MAX_ROUNDS: usize = 64;
 
 impl Kernel {
     /// Answers those who have asked for tracebacks. Between two runs (B5).
@@ -51,19 +52,15 @@ impl Kernel {
         for &wait in &waits {
             self.wake_again(wait);
         }
-        let mut recording = None;
+        context.recorder.start();
         for round in 0..MAX_ROUNDS {
             // B3. Whoever has woken the task means this run.
             let woken = context.tables.borrow_mut().unschedule(key);
-            if round > 0 && !woken {
-                break;
-            }
-            let recorded = self.run_out_of_turn(key, round == 0, main);
-            recording = recording.or(recorded);
-            if main.done && main.key == Some(key) {
+            if round > 0 && !woken || !self.run_out_of_turn(key, main) {
                 break;
             }
         }
+        let recording = context.recorder.stop();
         let mut tables = context.tables.borrow_mut();
         tables.note(|log, tables| log.end_look(tables, key, mark, main.done));
         let here = tables.find_task(key).is_some();
@@ -72,12 +69,7 @@ impl Kernel {
         } else {
             Vec::new()
         };
-        Some(Raw::new(
-            subject,
-            recording.unwrap_or_default(),
-            &indices(&waits),
-            &tables,
-        ))
+        Some(Raw::new(subject, recording, &indices(&waits), &tables))
     }
 
     /// Wakes an operation by its own waker, so that a combinator polls it. It keeps the waker: nothing has happened to it.
@@ -102,11 +94,13 @@ impl Kernel {
         contain(|| drop(waker));
     }
 
-    /// Runs a task that is not queued. The first time it is looked at, and then a run that came to nothing is not counted.
-    fn run_out_of_turn(&self, key: Key, look: bool, main: &mut Main<'_>) -> Option<Recording> {
+    /// Runs a task that is not queued, with a waker by which it is seen. True if it goes on: then the run is not counted.
+    fn run_out_of_turn(&self, key: Key, main: &mut Main<'_>) -> bool {
         let context = &*self.context;
         let mut tables = context.tables.borrow_mut();
-        let index = tables.find_task(key)?;
+        let Some(index) = tables.find_task(key) else {
+            return false;
+        };
         let hot = tables.slot(index).hot != 0;
         let cell = tables.slot(index).cell.clone();
         if hot {
@@ -116,21 +110,13 @@ impl Kernel {
         }
         drop(tables);
         context.begin_run(key, hot);
-        if look {
-            context.recorder.start();
-        }
-        let waker = if look {
-            waker::looking(key)
-        } else {
-            waker::new(key)
-        };
+        let waker = waker::looking(key);
         let pending = outermost(|| self.poll_looked_at(key, &cell, hot, main, &waker));
-        let recorded = look.then(|| context.recorder.stop());
         if pending {
             cell.header().discount_cycle();
         }
         context.task.set(None);
-        recorded
+        pending
     }
 
     /// As `run_task`. True if the task goes on.

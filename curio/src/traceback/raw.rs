@@ -2,6 +2,7 @@
 
 use std::backtrace::Backtrace;
 use std::cell::{Cell, RefCell};
+use std::collections::HashSet;
 use std::fmt;
 use std::hint::black_box;
 use std::panic::Location;
@@ -13,6 +14,9 @@ use crate::name::Name;
 use crate::state::State;
 use crate::tables::Tables;
 use crate::waits::Label;
+
+/// How many stacks are recorded of one task. Of what else it waits for there are the places.
+const MAX_STACKS: usize = 1_000;
 
 /// The task that a traceback is of.
 pub(crate) struct Subject {
@@ -100,8 +104,8 @@ impl Raw {
     /// From what was recorded while the task was polled, and the operations that wait in it: those that were not polled
     /// are there with their places.
     pub(crate) fn new(subject: Subject, recorded: Recording, waits: &[u32], tables: &Tables) -> Raw {
-        let seen = |wait: &u32| recorded.0.iter().any(|capture| capture.wait == Some(*wait));
-        let unseen = waits.iter().filter(|wait| !seen(wait)).map(|&wait| {
+        let seen: HashSet<u32> = recorded.0.iter().filter_map(|capture| capture.wait).collect();
+        let unseen = waits.iter().filter(|wait| !seen.contains(wait)).map(|&wait| {
             let wait = tables.waits.get(wait);
             Leaf {
                 label: Some(wait.label),
@@ -131,20 +135,42 @@ impl Raw {
             };
             all.push((leaf.kind, stack));
         }
-        // A combinator has made a copy for those children whose stacks go on from there.
-        let is_child = |of: &Stack, (kind, stack): &(Kind, Stack)| {
-            let mut below = stack.visible();
-            *kind == Kind::Below && of.visible().all(|frame| below.next() == Some(frame))
-        };
-        let mut stacks: Vec<Stack> = Vec::new();
-        for (kind, stack) in &all {
-            let twice = || stacks.iter().any(|other| other.frames == stack.frames);
-            if *kind == Kind::Copied && (all.iter().any(|other| is_child(stack, other)) || twice()) {
-                continue;
+        // Without names, there is only the place to be shown, and a copy has none.
+        all.retain(|(kind, stack)| *kind != Kind::Copied || stack.visible().next().is_some());
+        let is_needed = |at: usize| {
+            let (kind, stack) = &all[at];
+            let mut others = all
+                .iter()
+                .enumerate()
+                .filter(|(other, _)| *other != at)
+                .map(|(_, other)| other);
+            match kind {
+                // By a combinator, for children whose stacks go on from there; or twice by the same future.
+                Kind::Copied => {
+                    let twice = all[..at].iter().any(|(_, other)| other.frames == stack.frames);
+                    !twice && !others.any(|(kind, other)| *kind == Kind::Below && stack.leads_to(other))
+                }
+                // `interruptible` and its kind, whose future is seen as well.
+                _ if stack.label == Some(Label::FOREIGN_WAIT) && stack.visible().next().is_some() => {
+                    !others.any(|(kind, other)| *kind == Kind::Copied && stack.leads_to(other))
+                }
+                _ => true,
             }
-            stacks.push(stack.clone());
-        }
+        };
+        let needed: Vec<_> = (0..all.len()).map(is_needed).collect();
+        let stacks = all.into_iter().zip(needed);
         stacks
+            .filter(|(_, needed)| *needed)
+            .map(|((_, stack), _)| stack)
+            .collect()
+    }
+}
+
+impl Stack {
+    /// Whether the other one goes on from here, or ends here, as far as is shown.
+    fn leads_to(&self, other: &Stack) -> bool {
+        let mut below = other.visible();
+        self.visible().all(|frame| below.next() == Some(frame))
     }
 }
 
@@ -214,7 +240,11 @@ impl Recorder {
     #[cold]
     #[inline(never)]
     pub(crate) fn waits(&self, wait: u32, own: bool, label: Label, place: &'static Location<'static>) {
-        self.captures.borrow_mut().push(Capture {
+        let mut captures = self.captures.borrow_mut();
+        if captures.len() >= MAX_STACKS || captures.iter().any(|capture| capture.wait == Some(wait)) {
+            return;
+        }
+        captures.push(Capture {
             wait: Some(wait),
             leaf: Leaf {
                 label: Some(label),
@@ -229,10 +259,11 @@ impl Recorder {
     #[cold]
     #[inline(never)]
     pub(crate) fn copied(&self) {
-        if !self.on.get() {
+        let mut captures = self.captures.borrow_mut();
+        if !self.on.get() || captures.len() >= MAX_STACKS {
             return;
         }
-        self.captures.borrow_mut().push(Capture {
+        captures.push(Capture {
             wait: None,
             leaf: Leaf {
                 label: Some(Label::FOREIGN_WAIT),

@@ -18,17 +18,19 @@ const PLUMBING: [&str; 9] = [
     "futures_util",
     "futures_core",
     "futures_channel",
-    "pin_project_lite",
-    "backtrace",
+    "futures_io",
+    "futures_sink",
 ];
 
 /// The same by the paths of their files, for frames whose names say too little.
-const PLUMBING_FILES: [&str; 5] = [
+const PLUMBING_FILES: [&str; 7] = [
     "/rustc/",
     "/rustlib/src/rust/",
     "/futures-util-",
     "/futures-core-",
     "/futures-channel-",
+    "/futures-io-",
+    "/futures-sink-",
 ];
 
 // ---- Reading
@@ -47,14 +49,20 @@ fn read_all(text: &str) -> Vec<Frame> {
         }
         frames.push(frame(function, file, line));
     }
-    frames.reverse();
     // Those of the recorder itself are of interest to nobody.
-    while let Some(last) = frames.last()
-        && last.function.contains("traceback::raw::R")
-    {
-        frames.pop();
-    }
+    let own = frames
+        .iter()
+        .rposition(|frame| is_of_the_recorder(&frame.function));
+    frames.drain(..own.map_or(0, |own| own + 1));
+    frames.reverse();
     frames
+}
+
+/// Whether what follows was called only to record the stack.
+fn is_of_the_recorder(function: &str) -> bool {
+    function.contains("traceback::raw::Rec")
+        || function.contains("traceback::raw::Raw")
+        || function.contains("waker::clone_noticed")
 }
 
 /// A frame as it is shown.
@@ -195,10 +203,7 @@ fn generics(name: &str) -> Option<usize> {
 /// Whether the innermost frame, but for those of the standard library, is one of ours.
 pub(super) fn is_of_this_library(frames: &[Frame]) -> bool {
     let of_std = |frame: &&Frame| matches!(crate_of(&frame.function), Some("std" | "core" | "alloc"));
-    let waker = |frame: &&Frame| {
-        frame.function.contains("curio::waker::") || frame.function.contains("curio::context::escaped")
-    };
-    let innermost = frames.iter().rev().find(|frame| !of_std(frame) && !waker(frame));
+    let innermost = frames.iter().rev().find(|frame| !of_std(frame));
     innermost.is_some_and(|frame| match crate_of(&frame.function) {
         Some(name) => name == "curio",
         None => frame.file.as_deref().is_some_and(is_ours),
