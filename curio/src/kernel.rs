@@ -402,6 +402,10 @@ impl Kernel {
             if observed {
                 let mut tables = context.tables.borrow_mut();
                 tables.note(|log, tables| log.suspended(tables, key, main.done));
+                drop(tables);
+                if !main.done {
+                    self.answer_looks(main);
+                }
             }
             if main.done {
                 break;

@@ -39,6 +39,8 @@
 //! where the operation was made, which is always known, and says what is missing.
 
 mod raw;
+#[cfg(test)]
+mod tests;
 mod text;
 
 use std::cell::Cell;

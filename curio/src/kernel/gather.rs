@@ -81,7 +81,7 @@ impl Kernel {
         }
         context.tables.borrow_mut().note(|log, _| log.idle(until));
         context.tell();
-        context.tables.borrow().ready_tasks() == 0
+        context.tables.borrow().ready_tasks() == 0 && !context.recorder.is_asked()
     }
 
     /// Waits for events, and enters them.
