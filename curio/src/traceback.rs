@@ -38,10 +38,23 @@
 //! (`"line-tables-only"` gives the lines, and the names of functions that were not inlined.) Without it, a traceback shows
 //! where the operation was made, which is always known, and says what is missing.
 
+#[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
+mod modules;
+#[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
+mod probe;
+#[cfg(not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"))))]
+#[path = "traceback/no_probe.rs"]
+mod probe;
 mod raw;
+#[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
+mod running;
+#[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
+mod symbols;
 #[cfg(test)]
 mod tests;
 mod text;
+#[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
+mod unwind;
 
 use std::cell::Cell;
 use std::fmt;
@@ -59,6 +72,8 @@ use crate::state::State;
 use crate::traps::{WaitList, Waiting};
 use crate::waits::Label;
 
+#[allow(unused_imports)] // for the monitor
+pub(crate) use probe::Probe;
 pub(crate) use raw::{Raw, Recorder, Recording, Subject, outermost};
 
 /// What of a traceback is shown.

@@ -63,9 +63,31 @@ pub(crate) struct Raw {
 struct Leaf {
     label: Option<Label>,
     place: Option<&'static Location<'static>>,
-    /// None if the operation was not polled: then there is only its place.
-    frames: Option<Backtrace>,
+    frames: Frames,
     kind: Kind,
+}
+
+enum Frames {
+    /// The operation was not polled: there is only its place.
+    Unknown,
+    Recorded(Backtrace),
+    /// Of a thread that was interrupted.
+    #[cfg_attr(not(target_os = "linux"), allow(dead_code))]
+    Sampled(Vec<u64>),
+}
+
+impl Frames {
+    fn here() -> Frames {
+        Frames::Recorded(Backtrace::force_capture())
+    }
+
+    fn resolve(&self) -> Vec<Frame> {
+        match self {
+            Frames::Unknown => Vec::new(),
+            Frames::Recorded(backtrace) => text::frames(backtrace),
+            Frames::Sampled(addresses) => super::probe::frames(addresses),
+        }
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -86,13 +108,39 @@ impl Raw {
         }
     }
 
+    /// The stack of a thread that was interrupted. Which task it runs is for the caller to know.
+    #[cfg_attr(not(target_os = "linux"), allow(dead_code))]
+    pub(super) fn sampled(addresses: Vec<u64>) -> Raw {
+        let leaf = Leaf {
+            label: None,
+            place: None,
+            frames: Frames::Sampled(addresses),
+            kind: Kind::Direct,
+        };
+        Raw {
+            subject: Subject {
+                id: 0,
+                name: Name::OfType("?"),
+                state: State::Running,
+            },
+            leaves: vec![leaf],
+        }
+    }
+
+    /// Says of which task it is, if it was sampled.
+    #[allow(dead_code)] // for the monitor
+    pub(crate) fn about(mut self, id: u64, name: &str) -> Raw {
+        (self.subject.id, self.subject.name) = (id, Name::Given(name.into()));
+        self
+    }
+
     /// The stack of the task that runs and asks for its own.
     #[inline(never)]
     pub(super) fn here(subject: Subject, place: &'static Location<'static>) -> Raw {
         let leaf = Leaf {
             label: None,
             place: Some(place),
-            frames: Some(Backtrace::force_capture()),
+            frames: Frames::here(),
             kind: Kind::Direct,
         };
         Raw {
@@ -110,7 +158,7 @@ impl Raw {
             Leaf {
                 label: Some(wait.label),
                 place: Some(wait.place),
-                frames: None,
+                frames: Frames::Unknown,
                 kind: Kind::Direct,
             }
         });
@@ -123,7 +171,7 @@ impl Raw {
     pub(super) fn stacks(&self) -> Vec<Stack> {
         let mut all: Vec<(Kind, Stack)> = Vec::new();
         for leaf in &self.leaves {
-            let frames = leaf.frames.as_ref().map_or(Vec::new(), text::frames);
+            let frames = leaf.frames.resolve();
             if leaf.kind == Kind::Copied && text::is_of_this_library(&frames) {
                 // One of our own operations, which waits as well.
                 continue;
@@ -249,7 +297,7 @@ impl Recorder {
             leaf: Leaf {
                 label: Some(label),
                 place: Some(place),
-                frames: Some(Backtrace::force_capture()),
+                frames: Frames::here(),
                 kind: if own { Kind::Direct } else { Kind::Below },
             },
         });
@@ -268,7 +316,7 @@ impl Recorder {
             leaf: Leaf {
                 label: Some(Label::FOREIGN_WAIT),
                 place: None,
-                frames: Some(Backtrace::force_capture()),
+                frames: Frames::here(),
                 kind: Kind::Copied,
             },
         });

@@ -1,4 +1,5 @@
-//! Looking changes nothing: programs are run with and without, under the same schedules.
+//! Looking changes nothing: programs are run with and without, under the same schedules. And threads that are busy in
+//! several ways bear being asked where they are.
 
 use std::cell::Cell;
 use std::pin::pin;
@@ -235,4 +236,179 @@ fn locks_and_events() {
         let total = *lock.lock().await?;
         Ok(format!("{total}"))
     });
+}
+
+/// What keeps a thread busy until it is told to stop.
+#[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
+mod hogs {
+    use std::hint::black_box;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::sync::mpsc;
+    use std::time::Duration;
+
+    use crate::traceback::{Options, Probe};
+    use crate::{Kernel, run, sleep};
+
+    #[inline(never)]
+    fn fib(n: u64) -> u64 {
+        if n < 2 {
+            1
+        } else {
+            black_box(fib(n - 1)) + fib(n - 2)
+        }
+    }
+
+    #[inline(never)]
+    fn allocates() -> usize {
+        let all: Vec<Box<[u8]>> = (0..50).map(|n| vec![7; n * 40].into_boxed_slice()).collect();
+        black_box(&all).len()
+    }
+
+    #[inline(never)]
+    fn panics() -> usize {
+        // Without the hook, which would print.
+        let caught = std::panic::catch_unwind(|| std::panic::resume_unwind(Box::new(7_u32)));
+        usize::from(black_box(caught).is_err())
+    }
+
+    #[inline(never)]
+    fn calls_the_system() -> usize {
+        let name = format!("/{}/{}", "nowhere", black_box(7));
+        usize::from(std::fs::metadata(name).is_err())
+    }
+
+    #[inline(never)]
+    async fn hog(stop: Arc<AtomicBool>, work: fn() -> usize) -> usize {
+        let mut total = 0;
+        while !stop.load(Ordering::Relaxed) {
+            total += black_box(work());
+        }
+        total
+    }
+
+    /// Takes so many samples of a task that does this, and gives how many hold the name of the function.
+    fn sample(samples: usize, name: &str, work: fn() -> usize) -> usize {
+        let stop = Arc::new(AtomicBool::new(false));
+        let (tell, told) = mpsc::channel();
+        let thread = std::thread::spawn({
+            let stop = stop.clone();
+            move || {
+                run(async {
+                    tell.send(Probe::here()).unwrap();
+                    hog(stop, work).await;
+                })
+            }
+        });
+        let probe = told.recv().unwrap();
+        let mut found = 0;
+        for n in 0..samples {
+            let raw = probe.running(Duration::from_secs(20)).expect("an answer");
+            // To look all up takes long.
+            if n % (samples / 20) == 0 {
+                let traceback = raw.about(3, "hog").resolve(Options::default());
+                let text = format!("{traceback:#}");
+                assert!(
+                    text.starts_with("Stack for Task(id=3, name='hog', state='RUNNING')"),
+                    "{text}"
+                );
+                let all = traceback.stacks()[0].frames();
+                found += usize::from(all.iter().any(|frame| frame.function().contains(name)));
+            }
+        }
+        stop.store(true, Ordering::Relaxed);
+        thread.join().unwrap().unwrap();
+        found
+    }
+
+    #[test]
+    fn one_that_computes() {
+        let found = sample(2_000, "::fib", || fib(20) as usize);
+        assert!(found >= 18, "{found} of 20");
+    }
+
+    #[test]
+    fn one_that_allocates() {
+        let found = sample(2_000, "::allocates", allocates);
+        assert!(
+            found >= if cfg!(feature = "probe") { 18 } else { 0 },
+            "{found} of 20"
+        );
+    }
+
+    #[test]
+    fn one_that_panics() {
+        let found = sample(2_000, "::panics", panics);
+        assert!(
+            found >= if cfg!(feature = "probe") { 14 } else { 0 },
+            "{found} of 20"
+        );
+    }
+
+    #[test]
+    fn one_that_calls_the_system() {
+        let found = sample(2_000, "::calls_the_system", calls_the_system);
+        assert!(
+            found >= if cfg!(feature = "probe") { 18 } else { 0 },
+            "{found} of 20"
+        );
+    }
+
+    /// The whole stack, from the task's own function on, with lines.
+    #[cfg(feature = "probe")]
+    #[test]
+    fn the_whole_stack() {
+        let stop = Arc::new(AtomicBool::new(false));
+        let (tell, told) = mpsc::channel();
+        let thread = std::thread::spawn({
+            let stop = stop.clone();
+            move || {
+                let kernel = Kernel::new().unwrap();
+                let kid = kernel.spawn(async move {
+                    tell.send(Probe::here()).unwrap();
+                    Ok(hog(stop, || fib(25) as usize).await)
+                });
+                kernel.run(kid.join())
+            }
+        });
+        let probe = told.recv().unwrap();
+        let text = loop {
+            let raw = probe.running(Duration::from_secs(20)).unwrap();
+            let text = raw
+                .about(4, "kid")
+                .resolve(Options::default().all_frames(true))
+                .to_string();
+            if text.contains("::fib") {
+                break text;
+            }
+        };
+        stop.store(true, Ordering::Relaxed);
+        thread.join().unwrap().unwrap();
+        assert!(
+            text.contains("hogs::hog\n") && text.contains("tests.rs\", line "),
+            "{text}"
+        );
+        assert!(
+            !text.contains("run_batch") && !text.contains("__libc_start"),
+            "{text}"
+        );
+    }
+
+    /// A kernel that sleeps is woken by the signal, and goes on sleeping.
+    #[test]
+    fn a_kernel_that_sleeps() {
+        let (tell, told) = mpsc::channel();
+        let thread = std::thread::spawn(move || {
+            run(async {
+                tell.send(Probe::here()).unwrap();
+                sleep(Duration::from_millis(300)).await
+            })
+        });
+        let probe = told.recv().unwrap();
+        for _ in 0..50 {
+            probe.running(Duration::from_secs(20)).unwrap();
+        }
+        thread.join().unwrap().unwrap();
+        let _ = Kernel::new();
+    }
 }
