@@ -8,6 +8,11 @@
 
 mod builder;
 #[cfg(unix)]
+mod dumps;
+#[cfg(not(unix))]
+#[path = "kernel/no_dumps.rs"]
+mod dumps;
+#[cfg(unix)]
 mod exits;
 #[cfg(not(unix))]
 #[path = "kernel/no_exits.rs"]
@@ -37,6 +42,7 @@ use crate::task::{Task, spawn_in};
 use crate::waker;
 
 pub use builder::Builder;
+use dumps::Dumps;
 use exits::Exits;
 
 /// How many task runs go between two looks at the sockets.
@@ -111,6 +117,7 @@ pub struct Kernel {
     context: Rc<Context>,
     shutdown_timeout: Duration,
     exit_on: Box<[exits::Signal]>,
+    dump_on: Box<[dumps::Signal]>,
     closed: bool,
 }
 
@@ -221,8 +228,10 @@ impl Kernel {
         let mut none = |_: &mut TaskContext<'_>| Poll::Pending;
         let mut main = Main::new(None, &mut none);
         let exits = Exits::watch(&self.exit_on, &self.context.remote)?;
+        let dumps = Dumps::watch(&self.dump_on, &self.context.remote)?;
         while self.context.tables.borrow().workers > 0 {
             self.run_batch(BATCH, &mut main);
+            dumps.answer(&self.context);
             self.answer_looks(&mut main);
             self.context.tell();
             if let Some(code) = self.context.exit.take().or_else(|| exits.code()) {
@@ -345,10 +354,12 @@ impl Kernel {
     fn drive(&self, main: &mut Main<'_>) -> Result<()> {
         let context = &*self.context;
         let mut exits = Some(Exits::watch(&self.exit_on, &context.remote)?);
+        let dumps = Dumps::watch(&self.dump_on, &context.remote)?;
         let mut exit: Option<(i32, u64, Instant)> = None;
         loop {
             self.run_batch(BATCH, main);
             if !main.done {
+                dumps.answer(context);
                 self.answer_looks(main);
             }
             if let Some(signals) = &exits

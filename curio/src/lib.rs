@@ -105,6 +105,8 @@
 //! | `Connection.send/recv/send_bytes/recv_bytes`, `authenticate_server/client` | the same on `channel::Connection`; values are those of `serde`, and plain data in Python |
 //! | `curio.traps` | [`traps`] |
 //! | `Activation`, `activations=[..]` | [`Activation`], [`Builder::activation`]; [`trace`] records a run |
+//! | `debug=[schedtrace, traptrace, logcrash, longblock]` | activations in `debug` (with the feature `tracing`): events of the crate `tracing` |
+//! | `Task.traceback()`, `print(task)` | [`task.traceback()`](Task::traceback)`.await?`, see [`traceback`]; `println!("{task}")` |
 //! | `curio_running()` | [`running`] |
 //!
 //! # One thread
@@ -121,6 +123,8 @@ mod cell;
 pub mod channel;
 mod contain;
 mod context;
+#[cfg(feature = "tracing")]
+pub mod debug;
 mod error;
 pub mod file;
 mod group;

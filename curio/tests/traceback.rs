@@ -590,3 +590,113 @@ fn reading_as_a_stream_of_the_futures_crates() {
     });
     assert_stacks(&traceback, &["futures_io"]);
 }
+
+/// Runs this test again, in a process of its own, and gives what that prints to the standard error output.
+fn errors_of(test: &str) -> String {
+    let child = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", test, "--nocapture"])
+        .env("CURIO_TEST_CHILD", "1")
+        .output()
+        .unwrap();
+    let text = String::from_utf8(child.stderr).unwrap();
+    assert!(child.status.success(), "{text}");
+    text
+}
+
+#[test]
+fn a_dump_on_demand() {
+    use curio::signal::{SIGQUIT, raise};
+    if std::env::var_os("CURIO_TEST_CHILD").is_none() {
+        let text = errors_of("a_dump_on_demand");
+        assert!(text.contains("curio: 4 tasks\n"), "{text}");
+        for (task, last) in [
+            (
+                "Task(id=3, name='a_dump_on_demand', state='EVENT_WAIT')",
+                "// L done",
+            ),
+            ("Task(id=4, name='kid', state='TIME_SLEEP')", "// L innermost"),
+            ("Task(id=5, name='foreign', state='FOREIGN_WAIT')", ""),
+        ] {
+            let (_, rest) = text.split_once(task).unwrap_or_else(|| panic!("{task}: {text}"));
+            assert!(rest.split("\n\n").next().unwrap().contains(last), "{text}");
+        }
+        return;
+    }
+    let _guard = Watchdog::start();
+    let kernel = Kernel::builder().dump_on([SIGQUIT]).build().unwrap();
+    kernel
+        .run(async {
+            let event = Rc::new(Event::new());
+            let _kid = task(outer()).name("kid").spawn();
+            let _foreign = task(std::future::pending::<()>()).name("foreign").spawn();
+            let end = event.clone();
+            let _last = spawn(async move {
+                raise(SIGQUIT)?;
+                // The thread that prints has this long.
+                sleep(Duration::from_millis(1500)).await?;
+                end.set();
+                Ok(())
+            });
+            event.wait().await // L done
+        })
+        .unwrap();
+}
+
+#[test]
+fn a_dump_of_a_hog() {
+    use curio::signal::{SIGQUIT, raise};
+    if std::env::var_os("CURIO_TEST_CHILD").is_none() {
+        let text = errors_of("a_dump_of_a_hog");
+        assert!(text.contains("curio: the kernel does not answer"), "{text}");
+        if cfg!(feature = "probe") {
+            assert!(text.contains("in hogs_the_processor"), "{text}");
+        }
+        return;
+    }
+    #[inline(never)]
+    fn hogs_the_processor() -> u64 {
+        let until = std::time::Instant::now() + Duration::from_secs(3);
+        let mut n = 0_u64;
+        while std::time::Instant::now() < until {
+            n = std::hint::black_box(n + 1);
+        }
+        n
+    }
+    let kernel = Kernel::builder().dump_on([SIGQUIT]).build().unwrap();
+    kernel
+        .run(async {
+            raise(SIGQUIT)?;
+            Ok(hogs_the_processor())
+        })
+        .unwrap();
+}
+
+/// Says the place of every task.
+#[test]
+fn the_report_of_a_deadlock() {
+    let _guard = Watchdog::start();
+    let kernel = Kernel::builder().clock(Clock::Virtual).build().unwrap();
+    let r = kernel.run(async {
+        let queue = Queue::<u32>::new();
+        let lock = Rc::new(Lock::new(()));
+        let _held = lock.lock().await?;
+        let other = lock.clone();
+        let kid = task(async move {
+            let _second = other.lock().await?; // L dead lock
+            Ok(())
+        });
+        let _kid = kid.name("kid").spawn();
+        queue.get().await // L dead queue
+    });
+    let text = r.unwrap_err().to_string();
+    for mark in ["lock", "queue"] {
+        let all = include_str!("traceback.rs").lines().collect::<Vec<_>>();
+        let at = all
+            .iter()
+            .position(|line| line.ends_with(&format!("// L dead {mark}")))
+            .unwrap()
+            + 1;
+        assert!(text.contains(&format!("tests/traceback.rs:{at}:")), "{text}");
+    }
+    assert!(text.contains("task 3") && text.contains("task 4 (kid)"), "{text}");
+}

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::Kernel;
-use super::exits;
+use super::{dumps, exits};
 use crate::activation::Activation;
 use crate::context::{Clock, Context, WorkerLimits};
 use crate::error::Result;
@@ -18,6 +18,7 @@ pub struct Builder {
     activations: Vec<Installed>,
     workers: WorkerLimits,
     exit_on: Vec<exits::Signal>,
+    dump_on: Vec<dumps::Signal>,
 }
 
 impl Builder {
@@ -34,6 +35,7 @@ impl Builder {
                 processes: None,
             },
             exit_on: Vec::new(),
+            dump_on: Vec::new(),
         }
     }
 
@@ -166,6 +168,30 @@ impl Builder {
         self
     }
 
+    /// Signals at which the kernel prints what each of its tasks does and where, to the standard error output, while the
+    /// program goes on: `kill -QUIT`, or Control-\\ from the keyboard. Unix only. It works while [`run`](Kernel::run) or
+    /// [`run_all`](Kernel::run_all) runs. If a task hogs the CPU, so that the kernel cannot answer, it is that task that is
+    /// shown, after a second. [`traceback`](crate::traceback) says what is needed to see functions and lines.
+    ///
+    /// ```standalone_crate
+    /// use curio::signal::{SIGQUIT, raise};
+    /// use curio::{Kernel, sleep};
+    /// use std::time::Duration;
+    ///
+    /// let kernel = Kernel::builder().dump_on([SIGQUIT]).build().unwrap();
+    /// kernel
+    ///     .run(async {
+    ///         raise(SIGQUIT)?;
+    ///         sleep(Duration::from_millis(10)).await
+    ///     })
+    ///     .unwrap();
+    /// ```
+    #[cfg(unix)]
+    pub fn dump_on(mut self, signals: impl IntoIterator<Item = impl Into<crate::signal::Signal>>) -> Builder {
+        self.dump_on.extend(signals.into_iter().map(Into::into));
+        self
+    }
+
     /// Makes the kernel.
     ///
     /// # Errors
@@ -181,6 +207,7 @@ impl Builder {
             context: Context::new(self.clock, self.seed, self.activations, self.workers)?,
             shutdown_timeout: self.shutdown_timeout,
             exit_on: self.exit_on.into(),
+            dump_on: self.dump_on.into(),
             closed: false,
         })
     }

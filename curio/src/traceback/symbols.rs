@@ -174,7 +174,7 @@ mod elf {
                     "_ZN46_$LT$a..B$u20$as$u20$c..D$GT$3run17h0123456789abcdefE",
                 ),
                 (
-                    "_ZN30_$LT$a..B$u20$as$u20$c..D$GT$3run17h0123456789abcdefE",
+                    "_ZN29_$LT$a..B$u20$as$u20$c..D$GT$3run17h0123456789abcdefE",
                     "<a::B as c::D>::run",
                 ),
                 ("main", "main"),

@@ -247,8 +247,10 @@ mod hogs {
     use std::sync::mpsc;
     use std::time::Duration;
 
+    #[cfg(feature = "probe")]
+    use crate::Kernel;
     use crate::traceback::{Options, Probe};
-    use crate::{Kernel, run, sleep};
+    use crate::{Error, run, sleep};
 
     #[inline(never)]
     fn fib(n: u64) -> u64 {
@@ -324,7 +326,10 @@ mod hogs {
     #[test]
     fn one_that_computes() {
         let found = sample(2_000, "::fib", || fib(20) as usize);
-        assert!(found >= 18, "{found} of 20");
+        assert!(
+            found >= if cfg!(feature = "probe") { 18 } else { 1 },
+            "{found} of 20"
+        );
     }
 
     #[test]
@@ -398,17 +403,19 @@ mod hogs {
     #[test]
     fn a_kernel_that_sleeps() {
         let (tell, told) = mpsc::channel();
+        let (wake, woken) = futures::channel::oneshot::channel::<()>();
         let thread = std::thread::spawn(move || {
             run(async {
                 tell.send(Probe::here()).unwrap();
-                sleep(Duration::from_millis(300)).await
+                sleep(Duration::from_millis(20)).await?;
+                woken.await.map_err(|_| Error::other("gone"))
             })
         });
         let probe = told.recv().unwrap();
         for _ in 0..50 {
             probe.running(Duration::from_secs(20)).unwrap();
         }
+        wake.send(()).unwrap();
         thread.join().unwrap().unwrap();
-        let _ = Kernel::new();
     }
 }

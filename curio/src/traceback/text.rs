@@ -285,16 +285,15 @@ pub(super) fn write(
         }
         missing |= !write_stack(f, stack, all, &mut sources)?;
     }
-    if missing && subject.state == State::Ready {
-        write!(f, "\n  (it is about to run, and only where it waited is known)")
-    } else if missing {
-        write!(
-            f,
-            "\n  (for the calls in between, build with debug information: debug = 1 in the profile)"
-        )
-    } else {
-        Ok(())
-    }
+    let why = match subject.state {
+        _ if !missing => return Ok(()),
+        State::Ready => "it is about to run, and only where it waited is known",
+        State::Running if !cfg!(feature = "probe") => {
+            "for all calls and their lines, build curio with the feature \"probe\""
+        }
+        _ => "for all calls and their lines, build with debug information: debug = 1 in the profile",
+    };
+    write!(f, "\n  ({why})")
 }
 
 /// Writes one stack. False if its frames, or their lines, are not known.
