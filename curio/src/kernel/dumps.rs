@@ -105,23 +105,16 @@ impl Asked {
         let (to, from) = mpsc::channel();
         *self.to.lock().unwrap_or_else(PoisonError::into_inner) = Some(to);
         self.kernel.ring();
-        let text = match from.recv_timeout(PATIENCE) {
-            Ok(dump) => readable(dump),
-            Err(_) => self.hogged(),
+        let print = |text: &str| {
+            let _ = std::io::stderr().write_all(text.as_bytes());
         };
-        let _ = std::io::stderr().write_all(text.as_bytes());
-    }
-
-    fn hogged(&self) -> String {
-        let running = self
-            .probe
-            .running(PATIENCE)
-            .map(|raw| raw.resolve(Options::default()));
-        let mut text = "curio: the kernel does not answer, as a task does not let it run.\n".to_string();
-        if let Some(running) = running {
-            let _ = writeln!(text, "{running}");
+        if let Ok(dump) = from.recv_timeout(PATIENCE) {
+            return print(&readable(dump));
         }
-        text
+        print("curio: the kernel does not answer, as a task does not let it run\n");
+        if let Some(running) = self.probe.running(PATIENCE) {
+            print(&format!("{}\n", running.resolve(Options::default())));
+        }
     }
 }
 

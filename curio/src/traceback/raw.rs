@@ -49,6 +49,10 @@ impl Subject {
 impl fmt::Display for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Subject { id, name, state } = self;
+        if *id == 0 {
+            // It was sampled, and nobody has said which it is.
+            return f.write_str("the task that runs");
+        }
         write!(f, "Task(id={id}, name='{name}', state='{state}')")
     }
 }
