@@ -118,10 +118,21 @@ impl<C: Runnable + ?Sized> Handle<C> {
     }
 }
 
-impl<C: Runnable + ?Sized> fmt::Display for Handle<C> {
+impl<C: Runnable + ?Sized> fmt::Debug for Handle<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (id, name, state) = (self.id, self.name(), self.state());
         write!(f, "Task(id={id}, name='{name}', state='{state}')")
+    }
+}
+
+/// The same, and where it waits; if for several things, where it began to wait last.
+impl<C: Runnable + ?Sized> fmt::Display for Handle<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self:?}")?;
+        match self.places().last() {
+            Some((_, place)) => write!(f, " at {}:{}", place.file(), place.line()),
+            None => Ok(()),
+        }
     }
 }
 
@@ -356,7 +367,7 @@ impl TaskRef {
 
 impl fmt::Debug for TaskRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.handle)
+        write!(f, "{:?}", self.handle)
     }
 }
 

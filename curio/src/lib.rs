@@ -106,6 +106,7 @@
 //! | `curio.traps` | [`traps`] |
 //! | `Activation`, `activations=[..]` | [`Activation`], [`Builder::activation`]; [`trace`] records a run |
 //! | `debug=[schedtrace, traptrace, logcrash, longblock]` | activations in `debug` (with the feature `tracing`): events of the crate `tracing` |
+//! | (new) what all tasks do, at a signal | `Kernel::builder().dump_on([SIGQUIT])` |
 //! | `Task.traceback()`, `print(task)` | [`task.traceback()`](Task::traceback)`.await?`, see [`traceback`]; `println!("{task}")` |
 //! | `curio_running()` | [`running`] |
 //!

@@ -508,10 +508,11 @@ impl<T> Task<T> {
 
 impl<T> fmt::Debug for Task<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{self}")
+        write!(f, "{:?}", self.handle)
     }
 }
 
+/// Who it is, what it is doing, and where it waits: `Task(id=4, name='kid', state='TIME_SLEEP') at src/main.rs:5`.
 impl<T> fmt::Display for Task<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.handle)

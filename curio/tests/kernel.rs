@@ -525,7 +525,7 @@ fn handles_know_their_tasks() {
                 (4, "kid", State::Ready, 0)
             );
             yield_now().await?;
-            assert_eq!(kid.to_string(), "Task(id=4, name='kid', state='TIME_SLEEP')");
+            assert_eq!(format!("{kid:?}"), "Task(id=4, name='kid', state='TIME_SLEEP')");
             assert!(!kid.is_daemon() && !kid.cancelled() && !kid.terminated());
             kid.join().await?;
             assert_eq!((kid.state(), kid.cycles()), (State::Terminated, 2));

@@ -5,7 +5,6 @@
 //! | `test_coro_partial` | Python's ways to say "a coroutine"; here there are only futures |
 //! | `test_custom_cancel` | `cancel(exc=)`: there is one [`Error::Cancelled`]; who cancels can leave a word in a shared value |
 //! | `test_kernel_badtrap`, `test_submit_errors` | the compiler refuses such programs |
-//! | `test_kernel_debug` | the debugging modules come with a later stage |
 //! | `test_nested_timeout_defer` | `defer_timeout`, gone from Python too: a shield holds back cancels and timeouts alike |
 //! | `test_illegal_enable_cancellation` | there is no `enable_cancellation`, so it cannot be misplaced |
 //! | `test_io_priority_registration` | no writer is evicted for another; gone from Python too |
@@ -18,6 +17,7 @@
 //! | `test_timeout_badness` | no warning: an `Ok` stays an `Ok` |
 //! | `test_kernel_no_shutdown` | dropping a kernel shuts it down; to run one that was shut down does not compile |
 //! | `test_task_wait_...`, `test_task_gather...` | with groups, which have come instead |
+//! | `test_kernel_debug` | the debug modules are activations, with the feature `tracing` |
 //! | `test_illegal_disable_cancellation_exception` | an error that is made by hand is a value as any other |
 
 use std::cell::Cell;
@@ -1103,4 +1103,26 @@ fn test_illegal_disable_cancellation_exception() {
         );
         Ok(())
     });
+}
+
+#[cfg(feature = "tracing")]
+#[test]
+fn test_kernel_debug() {
+    use curio::debug::{Level, logcrash, longblock, schedtrace, traptrace};
+    let _guard = Watchdog::start();
+    let builders = [
+        Kernel::builder().activation(schedtrace()).activation(traptrace()),
+        Kernel::builder().activation(schedtrace().level(Level::DEBUG).filter(["nap"])),
+        Kernel::builder()
+            .activation(longblock().max_time(Duration::ZERO))
+            .activation(logcrash()),
+    ];
+    for builder in builders {
+        let kernel = builder.clock(Clock::Virtual).build().unwrap();
+        let ended = kernel.run(async {
+            let kid = spawn(nap(World::VIRTUAL, 1));
+            kid.join().await
+        });
+        assert_eq!(ended.unwrap(), 1);
+    }
 }

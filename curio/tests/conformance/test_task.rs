@@ -554,6 +554,18 @@ fn test_task_diag() {
         assert_eq!(task.state().as_str(), "TIME_SLEEP");
         let places = task.where_();
         assert!(places[0].1.file().ends_with("test_task.rs"), "{places:?}");
+        let place = format!(
+            "state='TIME_SLEEP') at {}:{}",
+            places[0].1.file(),
+            places[0].1.line()
+        );
+        assert!(task.to_string().ends_with(&place), "{task}");
+        let traceback = task.traceback().await?.to_string();
+        let head = format!("Stack for {task:?} (most recent call last):\n");
+        assert!(
+            traceback.starts_with(&head) && traceback.contains("in test_task::nap"),
+            "{traceback}"
+        );
         assert_eq!(format!("{:?}", task.reference()), format!("{task:?}"));
         task.join().await?;
         assert_eq!(task.state(), State::Terminated);
