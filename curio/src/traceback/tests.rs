@@ -60,7 +60,7 @@ impl Activation for Looker {
 
     fn idle(&mut self, _: Instant, _: Option<Instant>) {
         // Once in a while: as long as somebody asks, the kernel does not go to sleep.
-        if self.random % 3 != 0 {
+        if !self.random.is_multiple_of(3) {
             self.look();
         } else {
             self.random += 1;

@@ -12,7 +12,7 @@ const MAX_FRAMES: usize = 256;
 /// An address inside of each call, the most recent first.
 pub(super) fn addresses(sample: &Sample) -> Vec<u64> {
     #[cfg(feature = "probe")]
-    let addresses = unwind::addresses(sample);
+    let addresses = dwarf::addresses(sample);
     #[cfg(not(feature = "probe"))]
     let addresses = by_frame_pointers(sample);
     addresses
@@ -38,7 +38,7 @@ fn by_frame_pointers(sample: &Sample) -> Vec<u64> {
 }
 
 #[cfg(feature = "probe")]
-mod unwind {
+mod dwarf {
     use std::sync::{Mutex, PoisonError};
 
     use framehop::{ExplicitModuleSectionInfo, Module, Unwinder};
