@@ -16,9 +16,12 @@ use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
 
-/// Collects events: level, target, name of the task, message.
+/// Level, target, name of the task, message.
+type Told = (Level, String, String, String);
+
+/// Collects events.
 #[derive(Clone, Default)]
-struct Collector(Arc<Mutex<Vec<(Level, String, String, String)>>>);
+struct Collector(Arc<Mutex<Vec<Told>>>);
 
 #[derive(Default)]
 struct Fields {
@@ -80,7 +83,7 @@ async fn program() -> Result<()> {
     crash.wait().await
 }
 
-fn collect(clock: Clock, activation: impl Activation + 'static) -> Vec<(Level, String, String, String)> {
+fn collect(clock: Clock, activation: impl Activation + 'static) -> Vec<Told> {
     let _guard = Watchdog::start();
     let collector = Collector::default();
     tracing::subscriber::with_default(collector.clone(), || {
@@ -109,7 +112,7 @@ fn schedtrace_tells_of_tasks() {
             "TERMINATED:1.000000:Task(id=4, name='kid', state='TERMINATED')",
         ]
     );
-    let is_right = |(level, target, name, _): &(Level, String, String, String)| {
+    let is_right = |(level, target, name, _): &Told| {
         *level == Level::INFO && target == "curio::debug::schedtrace" && name == "kid"
     };
     assert!(events.iter().all(is_right), "{events:?}");

@@ -14,7 +14,7 @@ pub(super) fn frames(addresses: &[u64]) -> Vec<Frame> {
         backtrace::resolve(at, |symbol| {
             let name = symbol.name().map(|name| format!("{name:#}"));
             let name = name.unwrap_or_else(|| format!("{address:#x}"));
-            outermost |= text::is_outermost(&name);
+            outermost |= text::is_outermost(&name, symbol.filename().and_then(|file| file.to_str()));
             if !outermost {
                 let file = symbol.filename().map(|file| file.display().to_string());
                 frames.push(text::frame(&name, file, symbol.lineno()));
@@ -39,7 +39,7 @@ pub(super) fn frames(addresses: &[u64]) -> Vec<Frame> {
             file.function(address - module.start + file.base()?)
         });
         let name = name.unwrap_or_else(|| format!("{address:#x}"));
-        if text::is_outermost(&name) {
+        if text::is_outermost(&name, None) {
             break;
         }
         frames.push(text::frame(&name, None, None));

@@ -44,7 +44,7 @@ fn read_all(text: &str) -> Vec<Frame> {
     let mut frames = Vec::new();
     for entry in text.split("{ fn: ").skip(1) {
         let (function, file, line) = read(entry);
-        if is_outermost(function) {
+        if is_outermost(function, file.as_deref()) {
             break;
         }
         frames.push(frame(function, file, line));
@@ -62,7 +62,7 @@ fn read_all(text: &str) -> Vec<Frame> {
 fn is_of_the_recorder(function: &str) -> bool {
     function.contains("traceback::raw::Rec")
         || function.contains("traceback::raw::Raw")
-        || function.contains("waker::clone_noticed")
+        || function.contains("clone_noticed")
 }
 
 /// A frame as it is shown.
@@ -71,12 +71,19 @@ pub(super) fn frame(function: &str, file: Option<String>, line: Option<u32>) -> 
     Frame::new(pretty(function), file, line, hidden)
 }
 
-/// Whether the task is polled from here: by us, if it was looked at, or by the kernel.
-pub(super) fn is_outermost(function: &str) -> bool {
+/// Whether the task is polled from here: by us, if it was looked at, or by the kernel. (With line tables only, names have
+/// no paths.)
+pub(super) fn is_outermost(function: &str, file: Option<&str>) -> bool {
     function.contains("traceback::raw::outermost")
         || function.contains("curio::kernel::Kernel>::run_")
         || function.contains("curio::kernel::Kernel::run_")
         || function.contains("curio::cell::Runnable>::poll")
+        || ["outermost", "run_main", "run_task", "run_batch"]
+            .iter()
+            .any(|name| {
+                let rest = function.strip_prefix(name);
+                rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('<')) && file.is_some_and(is_ours)
+            })
 }
 
 /// Reads `"function", file: "path", line: 7 }, `; the file and the line may be missing.
@@ -109,7 +116,8 @@ fn unescape(file: &str) -> String {
 /// The crate that a function is of: of the type whose method it is, or of the trait, if the type is of no crate. None if
 /// the name has no path.
 fn crate_of(function: &str) -> Option<&str> {
-    first_of_path(function).or_else(|| first_of_path(function.split_once(" as ")?.1))
+    let of_trait = || first_of_path(function.strip_prefix('<')?.split_once(" as ")?.1);
+    first_of_path(function).or_else(of_trait)
 }
 
 fn first_of_path(mut path: &str) -> Option<&str> {
@@ -136,7 +144,7 @@ fn is_hidden(function: &str, file: Option<&str>) -> bool {
         Some(name) => file.is_some_and(|file| {
             is_plumbing_file(file) || crate_dir(file).is_some_and(|dir| dir.replace('-', "_") != name)
         }),
-        None => file.is_none_or(is_plumbing_file),
+        None => file.is_none_or(|file| is_plumbing_file(file) || !file.ends_with(".rs")),
     }
 }
 
@@ -170,22 +178,23 @@ fn crate_dir(file: &str) -> Option<&str> {
 /// Without what the compiler has added: `shop::serve` for `shop::serve::<u32>::{{closure}}::{{closure}}`.
 fn pretty(function: &str) -> String {
     let mut name = function;
-    while let Some((outer, last)) = name.rsplit_once("::")
-        && last.starts_with('{')
-        && !outer.is_empty()
-    {
-        name = outer;
+    loop {
+        let closure = name
+            .rsplit_once("::")
+            .filter(|(outer, last)| last.starts_with('{') && !outer.is_empty());
+        name = match (generics(name), closure) {
+            (Some(at), _) => &name[..at],
+            (None, Some((outer, _))) => outer,
+            (None, None) => return name.to_string(),
+        };
     }
-    if name.ends_with('>')
-        && let Some(at) = generics(name)
-    {
-        name = &name[..at];
-    }
-    name.to_string()
 }
 
-/// Where the arguments `::<..>` at the end of a name begin.
+/// Where the arguments `::<..>` or `<..>` at the end of a name begin. None if all the name is in brackets.
 fn generics(name: &str) -> Option<usize> {
+    if !name.ends_with('>') {
+        return None;
+    }
     let mut depth = 0;
     for (at, c) in name.char_indices().rev() {
         match c {
@@ -194,7 +203,8 @@ fn generics(name: &str) -> Option<usize> {
             _ => {}
         }
         if depth == 0 {
-            return name[..at].strip_suffix("::").map(str::len).filter(|&len| len > 0);
+            let before = &name[..at];
+            return Some(before.strip_suffix("::").unwrap_or(before).len()).filter(|&len| len > 0);
         }
     }
     None
@@ -377,6 +387,7 @@ mod tests {
             ("core[af12]::ops::function::FnOnce::call_once", Some("core")),
             ("{async_fn#0}", None),
             ("main", None),
+            ("poll<<a::B as c::D>::E>", None),
         ] {
             assert_eq!(crate_of(function), name, "{function}");
         }
@@ -392,6 +403,8 @@ mod tests {
             ),
             ("<a::B<c> as d::E>::call::{{closure}}", "<a::B<c> as d::E>::call"),
             ("<a::B<c>>", "<a::B<c>>"),
+            ("poll<a::b::{async_fn_env#0}, <c as d>::E>", "poll"),
+            ("{closure#0}<a::b>", "{closure#0}"),
             ("{async_fn#0}", "{async_fn#0}"),
         ] {
             assert_eq!(pretty(function), name, "{function}");
@@ -410,6 +423,7 @@ mod tests {
             ("poll", Some("/rustc/1234/library/core/src/pin.rs"), true),
             ("{async_fn#0}", Some("/home/u/hello/src/main.rs"), false),
             ("{async_fn#0}", Some(file!()), true),
+            ("__libc_start_main", Some("../csu/libc-start.c"), true),
         ] {
             assert_eq!(is_hidden(function, file), hidden, "{function} {file:?}");
         }
