@@ -303,6 +303,10 @@ fn reading_and_accepting() {
     assert_stacks(&traceback, &["read"]);
 }
 
+async fn inside<F: Future>(foreign: F) -> F::Output {
+    foreign.await // L inside
+}
+
 #[test]
 fn foreign_futures() {
     let (keep, wait) = futures::channel::oneshot::channel::<()>();
@@ -323,10 +327,7 @@ fn foreign_futures() {
 
     let (keep, wait) = futures::channel::oneshot::channel::<()>();
     let traceback = trace(async move {
-        let inside = async {
-            wait.await // L inside
-        };
-        let _ = interruptible(inside).await?; // L around
+        let _ = interruptible(inside(wait)).await?; // L around
         Ok(())
     });
     assert_stacks(&traceback, &["around inside"]);
@@ -431,7 +432,7 @@ fn a_task_that_ends_while_it_is_looked_at() {
         });
         let panic = spawn(async move {
             counts(2).await?;
-            let nothing: Option<u32> = None;
+            let nothing = std::hint::black_box(None::<u32>);
             Ok(nothing.expect("this panic is meant"))
         });
         yield_now().await?;
