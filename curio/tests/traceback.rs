@@ -657,9 +657,9 @@ fn a_dump_of_a_hog() {
     use curio::signal::{SIGQUIT, raise};
     if std::env::var_os("CURIO_TEST_CHILD").is_none() {
         let last = if cfg!(feature = "probe") {
-            "in hogs_the_processor"
+            "::hogs_the_processor\n"
         } else {
-            "state='RUNNING'"
+            "the task that runs"
         };
         let text = errors_of("a_dump_of_a_hog", last);
         assert!(text.contains("curio: the kernel does not answer"), "{text}");
