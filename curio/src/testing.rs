@@ -77,6 +77,38 @@ pub fn explore_kernels(seeds: impl IntoIterator<Item = u64>, mut program: impl F
     }
 }
 
+/// Shuts a kernel down as [`Kernel::shutdown`] does, and says what its tables still hold then, or `None` if that is nothing,
+/// as it should be.
+///
+/// What may be there is what outlives the kernel: a socket or an operation of it that the program has kept.
+///
+/// # Errors
+///
+/// As for [`Kernel::shutdown`].
+///
+/// ```
+/// use curio::net::TcpListener;
+/// use curio::testing::left_behind;
+/// use curio::{Kernel, sleep};
+/// use std::time::Duration;
+///
+/// let kernel = Kernel::new().unwrap();
+/// kernel.spawn(sleep(Duration::from_secs(1000)));
+/// assert_eq!(left_behind(kernel).unwrap(), None);
+///
+/// let kernel = Kernel::new().unwrap();
+/// let listener = kernel.run(async { TcpListener::bind("127.0.0.1:0") }).unwrap();
+/// let left = left_behind(kernel).unwrap();
+/// assert_eq!(left.unwrap(), "Kernel { tasks: 0, waits: 0, scopes: 0, timers: 0, sockets: 1 }");
+/// drop(listener);
+/// ```
+pub fn left_behind(mut kernel: Kernel) -> Result<Option<String>> {
+    kernel.close()?;
+    let left = format!("{kernel:?}");
+    let nothing = "Kernel { tasks: 0, waits: 0, scopes: 0, timers: 0, sockets: 0 }";
+    Ok((left != nothing).then_some(left))
+}
+
 fn chosen_seed() -> Option<u64> {
     let seed = std::env::var(SEED).ok()?;
     match seed.parse() {

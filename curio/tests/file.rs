@@ -8,9 +8,9 @@ use std::io::{self, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use common::{Watchdog, virtually};
+use common::{Alone, Counted, counted, run, virtually};
 use curio::file::{File, OpenOptions};
-use curio::{Error, Kernel, Result, run, run_in_thread, spawn, timeout_after, yield_now};
+use curio::{Error, Kernel, Result, run_in_thread, spawn, timeout_after, yield_now};
 use futures::future::{Either, poll_immediate, select};
 
 /// A directory that is removed in the end.
@@ -36,8 +36,8 @@ impl Drop for Dir {
     }
 }
 
-fn one_worker() -> Kernel {
-    Kernel::builder().max_worker_threads(1).build().unwrap()
+fn one_worker() -> Counted {
+    counted(Kernel::builder().max_worker_threads(1).build().unwrap())
 }
 
 /// Bytes that are everywhere different.
@@ -76,7 +76,7 @@ async fn all(file: &mut File) -> Result<String> {
 
 #[test]
 fn what_is_written_is_read() {
-    let (_guard, dir) = (Watchdog::start(), Dir::new("written"));
+    let (_guard, dir) = (Alone::start(), Dir::new("written"));
     let path = dir.0.join("new");
     let bytes = pattern(3_500_000);
     run(async {
@@ -106,7 +106,7 @@ fn what_is_written_is_read() {
 
 #[test]
 fn appended_is_at_the_end() {
-    let (_guard, dir) = (Watchdog::start(), Dir::new("append"));
+    let (_guard, dir) = (Alone::start(), Dir::new("append"));
     let path = dir.file(b"one ");
     run(async {
         let mut file = OpenOptions::new().read(true).append(true).open(&path).await?;
@@ -121,7 +121,7 @@ fn appended_is_at_the_end() {
 
 #[test]
 fn the_errors_of_the_system_are_told() {
-    let (_guard, dir) = (Watchdog::start(), Dir::new("errors"));
+    let (_guard, dir) = (Alone::start(), Dir::new("errors"));
     let path = dir.file(b"\xff\xfe");
     run(async {
         fn kind<T>(result: Result<T>) -> io::ErrorKind {
@@ -165,7 +165,7 @@ fn the_errors_of_the_system_are_told() {
 
 #[test]
 fn outside_of_a_task_it_is_a_clear_error() {
-    let _guard = Watchdog::start();
+    let _guard = Alone::start();
     let file = run(File::open("Cargo.toml"));
     let mut file = file.unwrap();
     fn poll<T>(future: impl Future<Output = T>) -> T {
@@ -200,7 +200,7 @@ fn files_on_the_virtual_clock() {
 
 #[test]
 fn a_read_that_was_left_behind_is_still_to_be_read() {
-    let (_guard, dir) = (Watchdog::start(), Dir::new("left"));
+    let (_guard, dir) = (Alone::start(), Dir::new("left"));
     let path = dir.file(b"0123456789");
     one_worker()
         .run(async {
@@ -245,7 +245,7 @@ fn a_read_that_was_left_behind_is_still_to_be_read() {
 
 #[test]
 fn an_operation_that_has_not_begun_never_does() {
-    let (_guard, dir) = (Watchdog::start(), Dir::new("begun"));
+    let (_guard, dir) = (Alone::start(), Dir::new("begun"));
     let path = dir.file(b"0123456789");
     one_worker()
         .run(async {
@@ -291,7 +291,7 @@ fn an_operation_that_has_not_begun_never_does() {
 
 #[test]
 fn reads_that_are_interrupted_at_random_lose_nothing() {
-    let (_guard, dir) = (Watchdog::start(), Dir::new("reads"));
+    let (_guard, dir) = (Alone::start(), Dir::new("reads"));
     let bytes = pattern(2_000_000);
     let path = dir.file(&bytes);
     run(async {
@@ -355,7 +355,7 @@ fn reads_that_are_interrupted_at_random_lose_nothing() {
 
 #[test]
 fn writes_that_are_interrupted_at_random_say_how_far_they_got() {
-    let (_guard, dir) = (Watchdog::start(), Dir::new("writes"));
+    let (_guard, dir) = (Alone::start(), Dir::new("writes"));
     let bytes = pattern(30_000_000);
     let path = dir.file(b"");
     run(async {
@@ -394,7 +394,7 @@ fn writes_that_are_interrupted_at_random_say_how_far_they_got() {
 
 #[test]
 fn a_write_that_was_dropped_is_settled_before_the_next() {
-    let (_guard, dir) = (Watchdog::start(), Dir::new("dropped"));
+    let (_guard, dir) = (Alone::start(), Dir::new("dropped"));
     let path = dir.file(b"");
     one_worker()
         .run(async {
@@ -419,7 +419,7 @@ fn a_write_that_was_dropped_is_settled_before_the_next() {
 
 #[test]
 fn operations_that_are_leaked_are_settled_too() {
-    let (_guard, dir) = (Watchdog::start(), Dir::new("leaked"));
+    let (_guard, dir) = (Alone::start(), Dir::new("leaked"));
     let path = dir.file(b"0123456789");
     run(async {
         let mut file = open_both(&path).await?;
@@ -447,7 +447,7 @@ fn fifo(dir: &Dir) -> PathBuf {
 #[cfg(unix)]
 #[test]
 fn a_read_from_a_pipe_is_left_at_once_and_loses_nothing() {
-    let (_guard, dir) = (Watchdog::start(), Dir::new("pipe"));
+    let (_guard, dir) = (Alone::start(), Dir::new("pipe"));
     let path = fifo(&dir);
     one_worker()
         .run(async {
@@ -477,7 +477,7 @@ fn a_read_from_a_pipe_is_left_at_once_and_loses_nothing() {
 #[cfg(unix)]
 #[test]
 fn a_write_to_a_full_pipe_is_left_at_once_and_goes_on() {
-    let (_guard, dir) = (Watchdog::start(), Dir::new("full"));
+    let (_guard, dir) = (Alone::start(), Dir::new("full"));
     let path = fifo(&dir);
     let bytes = pattern(300_000);
     run(async {
@@ -495,7 +495,7 @@ fn a_write_to_a_full_pipe_is_left_at_once_and_goes_on() {
 #[cfg(target_os = "linux")]
 #[test]
 fn a_failure_that_nobody_waited_for_is_told_later() {
-    let (_guard, dir) = (Watchdog::start(), Dir::new("later"));
+    let (_guard, dir) = (Alone::start(), Dir::new("later"));
     let path = fifo(&dir);
     one_worker()
         .run(async {
@@ -520,7 +520,7 @@ fn a_failure_that_nobody_waited_for_is_told_later() {
 #[cfg(target_os = "linux")]
 #[test]
 fn a_full_disk_is_told_and_what_was_written_is_there() {
-    let (_guard, dir) = (Watchdog::start(), Dir::new("full-disk"));
+    let (_guard, dir) = (Alone::start(), Dir::new("full-disk"));
     let mount = std::process::Command::new("mount")
         .args(["-t", "tmpfs", "-o", "size=256k", "curio-test"])
         .arg(&dir.0)

@@ -9,26 +9,13 @@ use std::rc::Rc;
 use std::thread;
 use std::time::Duration;
 
-use common::Watchdog;
+use common::{Alone, cleanly, counted, run};
 use curio::net::{TcpListener, TcpStream};
 use curio::{
-    Busy, Error, Kernel, Result, clock, open_connection, run, run_server, sleep, spawn, tcp_server,
-    timeout_after,
+    Busy, Error, Kernel, Result, clock, open_connection, run_server, sleep, spawn, tcp_server, timeout_after,
 };
 
 const SEC: Duration = Duration::from_secs(1);
-const EMPTY: &str = "Kernel { tasks: 0, waits: 0, scopes: 0, timers: 0, sockets: 0 }";
-
-/// Runs a program on a kernel in which nothing may be left.
-#[track_caller]
-fn cleanly(program: impl AsyncFnOnce() -> Result<()>) {
-    let _guard = Watchdog::start();
-    let kernel = Kernel::new().unwrap();
-    kernel.run(program()).unwrap();
-    kernel.run_all().unwrap();
-    assert_eq!(format!("{kernel:?}"), EMPTY);
-}
-
 async fn echo(client: TcpStream, _addr: SocketAddr) -> Result<()> {
     let mut data = vec![0; 16 * 1024];
     loop {
@@ -377,8 +364,9 @@ fn a_busy_socket_does_not_starve_the_others() {
 
 #[test]
 fn a_socket_of_another_kernel_is_refused() {
-    let one = Kernel::new().unwrap();
-    let two = Kernel::new().unwrap();
+    let _guard = Alone::start();
+    let one = Kernel::new().unwrap(); // is not counted: a socket of it outlives it
+    let two = counted(Kernel::new().unwrap());
     let listener = one.run(async { TcpListener::bind("127.0.0.1:0") }).unwrap();
     assert!(matches!(two.run(listener.accept()), Err(Error::NoKernel)));
     drop(one);
@@ -388,6 +376,7 @@ fn a_socket_of_another_kernel_is_refused() {
 
 #[test]
 fn what_the_futures_say_when_shown() {
+    let _guard = Alone::start();
     run(async {
         let (one, _two) = pair().await?;
         assert!(
@@ -403,7 +392,7 @@ fn what_the_futures_say_when_shown() {
 
 #[test]
 fn names_are_looked_up() {
-    let _guard = Watchdog::start();
+    let _guard = Alone::start();
     run(async {
         let listener = TcpListener::bind(("127.0.0.1", 0))?;
         let port = listener.local_addr()?.port();
@@ -441,8 +430,8 @@ fn names_are_looked_up() {
 
 #[test]
 fn a_lookup_can_be_interrupted() {
-    let _guard = Watchdog::start();
-    let kernel = curio::Kernel::builder().max_worker_threads(1).build().unwrap();
+    let _guard = Alone::start();
+    let kernel = counted(curio::Kernel::builder().max_worker_threads(1).build().unwrap());
     kernel
         .run(async {
             // The only worker is busy, so the lookup waits for as long as it likes.

@@ -19,12 +19,12 @@ use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::Watchdog;
+use common::{Alone, counted, run};
 use curio::signal::{self, SIGBUS, SIGFPE, SIGHUP, SIGILL, SIGINT, SIGKILL, SIGSEGV, SIGSTOP, SIGTERM};
 use curio::signal::{SIGUSR1, SIGUSR2, Signal, raise};
 use curio::{
-    Clock, Error, Kernel, Result, SignalEvent, SignalQueue, TaskGroup, disable_cancellation, run, sleep,
-    spawn, timeout_after, yield_now,
+    Clock, Error, Kernel, Result, SignalEvent, SignalQueue, TaskGroup, disable_cancellation, sleep, spawn,
+    timeout_after, yield_now,
 };
 
 const SEC: Duration = Duration::from_secs(1);
@@ -64,8 +64,9 @@ impl Belongings {
 fn process(name: &str, program: impl FnOnce()) -> (ExitStatus, String) {
     const NAME: &str = "CURIO_SIGNAL_TEST";
     if std::env::var(NAME).is_ok_and(|given| given == name) {
-        let _guard = Watchdog::start();
+        let guard = Alone::start();
         program();
+        drop(guard);
         std::process::exit(0);
     }
     let output = Command::new(std::env::current_exe().unwrap())
@@ -257,11 +258,13 @@ fn a_signal_and_a_cancel_at_once() {
     alone("a_signal_and_a_cancel_at_once", || {
         let signals = SignalQueue::new([SIGUSR1]).unwrap();
         for seed in 0..200 {
-            let kernel = Kernel::builder()
-                .clock(Clock::Virtual)
-                .seed(seed)
-                .build()
-                .unwrap();
+            let kernel = counted(
+                Kernel::builder()
+                    .clock(Clock::Virtual)
+                    .seed(seed)
+                    .build()
+                    .unwrap(),
+            );
             let program = async {
                 let get = || {
                     let signals = signals.clone();
@@ -383,7 +386,7 @@ fn a_signal_interrupts_no_sleep() {
 #[test]
 fn the_virtual_clock_waits_for_signals() {
     alone("the_virtual_clock_waits_for_signals", || {
-        let kernel = Kernel::builder().clock(Clock::Virtual).build().unwrap();
+        let kernel = counted(Kernel::builder().clock(Clock::Virtual).build().unwrap());
         let event = SignalEvent::new([SIGUSR1]).unwrap();
         let sender = thread::spawn(|| kill(SIGUSR1));
         kernel.run(event.wait()).unwrap();
@@ -396,7 +399,7 @@ fn interrupted_waits_leave_nothing() {
     alone("interrupted_waits_leave_nothing", || {
         let signals = SignalQueue::new([SIGUSR1]).unwrap();
         let event = SignalEvent::new([SIGUSR1]).unwrap();
-        let kernel = Kernel::new().unwrap();
+        let kernel = counted(Kernel::new().unwrap());
         kernel
             .run(async {
                 for _ in 0..3 {
@@ -699,10 +702,7 @@ fn what_cannot_be_watched_is_a_clear_error() {
                 SignalQueue::new([SIGTERM, signal]).unwrap_err(),
                 SignalEvent::new([signal]).unwrap_err(),
                 signal::ignore([SIGTERM, signal]).unwrap_err(),
-                Kernel::builder()
-                    .exit_on([signal])
-                    .build()
-                    .unwrap()
+                counted(Kernel::builder().exit_on([signal]).build().unwrap())
                     .run(async {})
                     .unwrap_err(),
             ] {
@@ -772,7 +772,7 @@ async fn careful(name: &'static str, cleanup: Duration) -> Result<()> {
 fn a_signal_ends_the_run_in_an_orderly_way() {
     alone("a_signal_ends_the_run_in_an_orderly_way", || {
         for signal in [SIGINT, SIGTERM] {
-            let kernel = Kernel::builder().exit_on([SIGINT, SIGTERM]).build().unwrap();
+            let kernel = counted(Kernel::builder().exit_on([SIGINT, SIGTERM]).build().unwrap());
             let kid = kernel.spawn(careful("kid", Duration::from_millis(1)));
             let ended = kernel.run(async {
                 let sender = thread::spawn(move || kill(signal));
@@ -803,7 +803,7 @@ fn raise_soon_after_start(kernel: &Kernel) {
 #[test]
 fn run_all_ends_as_well() {
     alone("run_all_ends_as_well", || {
-        let kernel = Kernel::builder().exit_on([SIGINT]).build().unwrap();
+        let kernel = counted(Kernel::builder().exit_on([SIGINT]).build().unwrap());
         kernel.spawn(async {
             raise(SIGINT)?;
             sleep(LONG).await
@@ -818,7 +818,7 @@ fn run_all_ends_as_well() {
 #[test]
 fn a_main_task_that_is_busy_hears_of_it_when_it_waits() {
     alone("a_main_task_that_is_busy_hears_of_it_when_it_waits", || {
-        let kernel = Kernel::builder().exit_on([SIGINT]).build().unwrap();
+        let kernel = counted(Kernel::builder().exit_on([SIGINT]).build().unwrap());
         let ended = kernel.run(async {
             raise(SIGINT)?;
             loop {
@@ -846,7 +846,7 @@ fn all_kernels_end_on_the_same_signal() {
             .map(|_| {
                 let ready = ready.clone();
                 thread::spawn(move || {
-                    let kernel = Kernel::builder().exit_on([SIGINT]).build().unwrap();
+                    let kernel = counted(Kernel::builder().exit_on([SIGINT]).build().unwrap());
                     kernel.run(async {
                         ready.wait();
                         sleep(LONG).await
@@ -865,7 +865,7 @@ fn all_kernels_end_on_the_same_signal() {
 #[test]
 fn who_watches_the_signal_goes_first() {
     alone("who_watches_the_signal_goes_first", || {
-        let kernel = Kernel::builder().exit_on([SIGINT]).build().unwrap();
+        let kernel = counted(Kernel::builder().exit_on([SIGINT]).build().unwrap());
         let ended = kernel.run(async {
             let event = SignalEvent::new([SIGINT])?;
             for _ in 0..3 {
@@ -886,7 +886,7 @@ fn who_watches_the_signal_goes_first() {
 #[track_caller]
 fn second_one(name: &str, in_main: bool) {
     let (status, printed) = process(name, || {
-        let kernel = Kernel::builder().exit_on([SIGINT]).build().unwrap();
+        let kernel = counted(Kernel::builder().exit_on([SIGINT]).build().unwrap());
         kernel.spawn(async {
             let _ = sleep(LONG).await;
             println!("shutdown");
@@ -928,7 +928,7 @@ fn the_second_one_ends_the_program_during_the_shutdown() {
 #[test]
 fn the_second_one_ends_a_program_that_never_waits() {
     let (status, printed) = process("the_second_one_ends_a_program_that_never_waits", || {
-        let kernel = Kernel::builder().exit_on([SIGINT]).build().unwrap();
+        let kernel = counted(Kernel::builder().exit_on([SIGINT]).build().unwrap());
         let _ = kernel.run(async {
             println!("computing");
             raise(SIGINT)?;

@@ -9,7 +9,7 @@ use std::net::{Shutdown, SocketAddr};
 use std::os::fd::AsFd;
 use std::rc::Rc;
 
-use common::really;
+use common::{Alone, really};
 use curio::net::TcpListener;
 use curio::socket::{Domain, SockAddr, Socket, Type};
 use curio::{Busy, Error, Result, spawn, timeout_after, yield_now};
@@ -187,6 +187,7 @@ fn it_goes_out_and_comes_back() {
 
 #[test]
 fn outside_of_a_kernel_it_says_so() {
+    let _guard = Alone::start();
     let (one, _two) = Socket::pair(Domain::UNIX, Type::STREAM, None).unwrap();
     let received = futures::executor::block_on(one.recv(&mut [0; 1]));
     assert!(matches!(received, Err(Error::NoKernel)), "{received:?}");

@@ -13,11 +13,11 @@ use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use common::{Watchdog, World, everywhere_under, in_order, virtually_under};
+use common::{Alone, Counted, World, counted, everywhere_under, in_order, run, virtually_under};
 use curio::thread::{self, Token};
 use curio::{
     Clock, Error, Event, Kernel, Lock, Outcome, Progress, Queue, Result, TaskGroup, UniversalEvent,
-    async_thread, clock, current_task, run, run_in_thread, sleep, spawn, timeout_after, yield_now,
+    async_thread, clock, current_task, run_in_thread, sleep, spawn, timeout_after, yield_now,
 };
 
 const LONG: Duration = Duration::from_secs(1000);
@@ -43,11 +43,13 @@ fn was_cancelled<T: std::fmt::Debug>(joined: Result<T>) {
     }
 }
 
-fn real() -> Kernel {
-    Kernel::builder()
-        .shutdown_timeout(Duration::from_millis(50))
-        .build()
-        .unwrap()
+fn real() -> Counted {
+    counted(
+        Kernel::builder()
+            .shutdown_timeout(Duration::from_millis(50))
+            .build()
+            .unwrap(),
+    )
 }
 
 // ---- Values and errors
@@ -390,7 +392,7 @@ fn nested_timeouts_know_whose_they_were() {
 
 #[test]
 fn a_timeout_that_expires_while_the_thread_computes_is_delivered_where_it_awaits() {
-    let _guard = Watchdog::start();
+    let _guard = Alone::start();
     run(async {
         let task = thread::spawn(|| {
             let mut computed = false;
@@ -686,7 +688,7 @@ fn a_token_is_of_use_only_at_home_and_its_value_is_dropped_there() {
             self.0.set(self.0.get() + 1);
         }
     }
-    let _guard = Watchdog::start();
+    let _guard = Alone::start();
     let dropped = Rc::new(Cell::new(0));
     assert!(matches!(Token::new(7), Err(Error::NoKernel)));
     let kept = run(async {
@@ -788,7 +790,7 @@ fn many_threads_take_turns() {
 
 #[test]
 fn where_it_does_not_belong_it_says_so() {
-    let _guard = Watchdog::start();
+    let _guard = Alone::start();
     fn is<T: std::fmt::Debug>(r: Result<T>, text: &str) {
         let error = r.unwrap_err();
         assert!(error.to_string().contains(text), "{error}");
@@ -823,13 +825,15 @@ fn where_it_does_not_belong_it_says_so() {
 
 #[test]
 fn a_thread_that_never_returns_does_not_hold_up_the_end_for_ever() {
-    let _guard = Watchdog::start();
+    let _guard = Alone::start();
     for clock in [Clock::Real, Clock::Virtual] {
-        let kernel = Kernel::builder()
-            .clock(clock)
-            .shutdown_timeout(Duration::from_millis(50))
-            .build()
-            .unwrap();
+        let kernel = counted(
+            Kernel::builder()
+                .clock(clock)
+                .shutdown_timeout(Duration::from_millis(50))
+                .build()
+                .unwrap(),
+        );
         let (started, (go_on, wait)) = (UniversalEvent::new(), channel::<()>());
         let (told, hears) = channel();
         let starts = started.clone();
@@ -853,7 +857,7 @@ fn a_thread_that_never_returns_does_not_hold_up_the_end_for_ever() {
 
 #[test]
 fn one_that_awaits_at_the_end_is_cancelled_as_any_task() {
-    let _guard = Watchdog::start();
+    let _guard = Alone::start();
     let (told, hears) = channel();
     run(async {
         let task = thread::spawn(move || {
@@ -877,7 +881,7 @@ fn one_that_awaits_at_the_end_is_cancelled_as_any_task() {
 
 #[test]
 fn a_task_that_is_dropped_leaves_its_thread_alone() {
-    let _guard = Watchdog::start();
+    let _guard = Alone::start();
     real()
         .run(async {
             let (told, hears) = channel();
@@ -906,7 +910,7 @@ fn an_outcome_of_any_kind() {
     fn gives<R: Outcome<Value: Send> + 'static>(f: fn() -> R) -> Result<R::Value> {
         run(async move { thread::spawn(f).join().await })
     }
-    let _guard = Watchdog::start();
+    let _guard = Alone::start();
     gives(|| ()).unwrap();
     assert_eq!(gives(|| Ok(7)).unwrap(), 7);
     let error = gives(|| Err::<(), _>(Error::Cancelled(Progress::default()))).unwrap_err();

@@ -13,11 +13,11 @@ use std::sync::{Arc, Mutex};
 use std::thread::ThreadId;
 use std::time::{Duration, Instant};
 
-use common::{Watchdog, everywhere, virtually};
+use common::{Alone, Counted, counted, everywhere, run, virtually};
 use curio::workers::Panicked;
 use curio::{
-    Error, Kernel, Result, TaskGroup, UniversalEvent, block_in_thread, disable_cancellation, run,
-    run_in_executor, run_in_thread, sleep, spawn, timeout_after, yield_now,
+    Error, Kernel, Result, TaskGroup, UniversalEvent, block_in_thread, disable_cancellation, run_in_executor,
+    run_in_thread, sleep, spawn, timeout_after, yield_now,
 };
 use futures::future::{join_all, select};
 use futures::stream::{FuturesUnordered, StreamExt};
@@ -54,15 +54,15 @@ fn told() -> (Told, Receiver<ThreadId>) {
     (Told(sender), receiver)
 }
 
-fn small(threads: usize) -> Kernel {
-    Kernel::builder().max_worker_threads(threads).build().unwrap()
+fn small(threads: usize) -> Counted {
+    counted(Kernel::builder().max_worker_threads(threads).build().unwrap())
 }
 
 // ---- A function and what it gives
 
 #[test]
 fn the_value_comes_back_from_another_thread() {
-    let _guard = Watchdog::start();
+    let _guard = Alone::start();
     let here = std::thread::current().id();
     let there = run(run_in_thread(|| std::thread::current().id())).unwrap();
     assert_ne!(here, there);
@@ -70,7 +70,7 @@ fn the_value_comes_back_from_another_thread() {
 
 #[test]
 fn the_kernel_goes_on_meanwhile() {
-    let _guard = Watchdog::start();
+    let _guard = Alone::start();
     run(async {
         let (function, started, release) = held();
         let waiter = spawn(run_in_thread(function));
@@ -87,14 +87,14 @@ fn the_kernel_goes_on_meanwhile() {
 
 #[test]
 fn what_the_function_gives_is_the_value_also_an_error() {
-    let _guard = Watchdog::start();
+    let _guard = Alone::start();
     let inner: std::result::Result<(), _> = run(run_in_thread(|| Err("no coffee left"))).unwrap();
     assert_eq!(inner, Err("no coffee left"));
 }
 
 #[test]
 fn a_panic_reaches_the_caller_and_the_worker_works_on() {
-    let _guard = Watchdog::start();
+    let _guard = Alone::start();
     small(1)
         .run(async {
             for _ in 0..3 {
@@ -128,7 +128,7 @@ fn a_payload_and_a_value_that_panic_when_dropped_harm_nobody() {
             panic!("boom");
         }
     }
-    let _guard = Watchdog::start();
+    let _guard = Alone::start();
     small(1)
         .run(async {
             let error = run_in_thread(|| std::panic::panic_any(Bomb)).await.unwrap_err();
@@ -146,7 +146,7 @@ fn a_payload_and_a_value_that_panic_when_dropped_harm_nobody() {
 
 #[test]
 fn idle_workers_are_used_again() {
-    let _guard = Watchdog::start();
+    let _guard = Alone::start();
     run(async {
         let first = run_in_thread(|| std::thread::current().id()).await?;
         for _ in 0..100 {
@@ -170,7 +170,7 @@ fn idle_workers_are_used_again() {
 
 #[test]
 fn there_are_never_more_at_work_than_the_limit_and_all_are_served() {
-    let _guard = Watchdog::start();
+    let _guard = Alone::start();
     let (working, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
     small(3)
         .run(async {
@@ -193,7 +193,7 @@ fn there_are_never_more_at_work_than_the_limit_and_all_are_served() {
 
 #[test]
 fn with_one_worker_they_are_served_in_turn() {
-    let _guard = Watchdog::start();
+    let _guard = Alone::start();
     let order = Arc::new(Mutex::new(Vec::new()));
     small(1)
         .run(async {
@@ -210,7 +210,7 @@ fn with_one_worker_they_are_served_in_turn() {
 
 #[test]
 fn the_sixty_fifth_waits_for_one_of_the_sixty_four() {
-    let _guard = Watchdog::start();
+    let _guard = Alone::start();
     run(async {
         let mut holders = Vec::new();
         for _ in 0..64 {
@@ -239,7 +239,7 @@ fn the_sixty_fifth_waits_for_one_of_the_sixty_four() {
 
 #[test]
 fn a_cancelled_caller_leaves_at_once_and_the_value_is_dropped_in_its_thread() {
-    let _guard = Watchdog::start();
+    let _guard = Alone::start();
     run(async {
         let (told, dropped) = told();
         let (function, started, release) = held();
@@ -260,7 +260,7 @@ fn a_cancelled_caller_leaves_at_once_and_the_value_is_dropped_in_its_thread() {
 
 #[test]
 fn a_timed_out_caller_leaves_at_once() {
-    let _guard = Watchdog::start();
+    let _guard = Alone::start();
     run(async {
         let (function, _started, release) = held();
         let error = timeout_after(Duration::from_millis(5), run_in_thread(function))
@@ -275,7 +275,7 @@ fn a_timed_out_caller_leaves_at_once() {
 
 #[test]
 fn who_is_cancelled_before_has_done_nothing() {
-    let _guard = Watchdog::start();
+    let _guard = Alone::start();
     run(async {
         let (told, dropped) = told();
         let kid = spawn(async move {
@@ -296,7 +296,7 @@ fn who_is_cancelled_before_has_done_nothing() {
 
 #[test]
 fn a_function_that_has_not_begun_never_runs() {
-    let _guard = Watchdog::start();
+    let _guard = Alone::start();
     small(1)
         .run(async {
             let (function, started, release) = held();
@@ -315,7 +315,7 @@ fn a_function_that_has_not_begun_never_runs() {
 
 #[test]
 fn a_zombie_is_replaced() {
-    let _guard = Watchdog::start();
+    let _guard = Alone::start();
     small(1)
         .run(async {
             let mut releases = Vec::new();
@@ -338,7 +338,7 @@ fn a_zombie_is_replaced() {
 
 #[test]
 fn zombies_that_end_do_not_come_back_beyond_the_limit() {
-    let _guard = Watchdog::start();
+    let _guard = Alone::start();
     let (working, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
     small(2)
         .run(async {
@@ -366,7 +366,7 @@ fn zombies_that_end_do_not_come_back_beyond_the_limit() {
 
 #[test]
 fn a_thousand_cancelled_callers_leave_nothing_in_the_queue() {
-    let _guard = Watchdog::start();
+    let _guard = Alone::start();
     let ran = Arc::new(AtomicUsize::new(0));
     small(4)
         .run(async {
@@ -407,7 +407,7 @@ fn a_thousand_cancelled_callers_leave_nothing_in_the_queue() {
 
 #[test]
 fn a_hundred_cancelled_at_any_moment_lose_nobody() {
-    let _guard = Watchdog::start();
+    let _guard = Alone::start();
     small(3)
         .run(async {
             for round in 0..50_u64 {
@@ -433,7 +433,7 @@ fn a_hundred_cancelled_at_any_moment_lose_nobody() {
 
 #[test]
 fn a_shield_keeps_the_caller() {
-    let _guard = Watchdog::start();
+    let _guard = Alone::start();
     run(async {
         let (function, started, release) = held();
         let caller = spawn(async {
@@ -454,7 +454,7 @@ fn a_shield_keeps_the_caller() {
 
 #[test]
 fn the_finished_function_wins() {
-    let _guard = Watchdog::start();
+    let _guard = Alone::start();
     run(async {
         let (done, finished) = channel::<()>();
         let caller = spawn(run_in_thread(move || drop(done)));
@@ -480,7 +480,7 @@ fn the_finished_function_wins() {
 
 #[test]
 fn a_function_that_never_returns_does_not_hold_up_the_end() {
-    let _guard = Watchdog::start();
+    let _guard = Alone::start();
     let (function, started, _release) = held();
     let begun = Instant::now();
     run(async {
@@ -499,7 +499,7 @@ fn idle_workers_end_with_their_kernel_and_busy_ones_after_their_function() {
     thread_local! {
         static LIFE: RefCell<Option<Told>> = const { RefCell::new(None) };
     }
-    let _guard = Watchdog::start();
+    let _guard = Alone::start();
     let ((idle, idle_ended), (busy, busy_ended)) = (told(), told());
     let (function, started, release) = held();
     run(async {
@@ -522,11 +522,13 @@ fn a_worker_that_is_idle_for_too_long_ends() {
     thread_local! {
         static LIFE: RefCell<Option<Told>> = const { RefCell::new(None) };
     }
-    let _guard = Watchdog::start();
-    let kernel = Kernel::builder()
-        .worker_idle_time(Duration::from_millis(1))
-        .build()
-        .unwrap();
+    let _guard = Alone::start();
+    let kernel = counted(
+        Kernel::builder()
+            .worker_idle_time(Duration::from_millis(1))
+            .build()
+            .unwrap(),
+    );
     kernel
         .run(async {
             for _ in 0..20 {
@@ -541,7 +543,7 @@ fn a_worker_that_is_idle_for_too_long_ends() {
 
 #[test]
 fn without_a_kernel_it_is_a_clear_error() {
-    let _guard = Watchdog::start();
+    let _guard = Alone::start();
     fn poll<T>(future: impl Future<Output = T>) -> T {
         futures::executor::block_on(future)
     }
@@ -556,9 +558,9 @@ fn without_a_kernel_it_is_a_clear_error() {
 
 #[test]
 fn an_operation_may_outlive_its_kernel() {
-    let _guard = Watchdog::start();
+    let _guard = Alone::start();
     let (function, _started, release) = held();
-    let kernel = Kernel::new().unwrap();
+    let kernel = counted(Kernel::new().unwrap());
     let mut operation = kernel
         .run(async {
             let mut operation = Box::pin(run_in_thread(function));
@@ -577,7 +579,7 @@ fn an_operation_may_outlive_its_kernel() {
 
 #[test]
 fn a_function_may_run_a_kernel_of_its_own_though_the_pool_is_full() {
-    let _guard = Watchdog::start();
+    let _guard = Alone::start();
     let depth = |n| {
         fn nested(n: u32) -> Result<u32> {
             if n == 0 {
@@ -594,7 +596,7 @@ fn a_function_may_run_a_kernel_of_its_own_though_the_pool_is_full() {
 
 #[test]
 fn it_works_below_the_combinators_of_others() {
-    let _guard = Watchdog::start();
+    let _guard = Alone::start();
     run(async {
         let (a, b) = futures::join!(run_in_thread(|| 1), run_in_thread(|| 2));
         assert_eq!((a?, b?), (1, 2));
@@ -618,7 +620,7 @@ fn it_works_below_the_combinators_of_others() {
 
 #[test]
 fn both_arms_of_a_join_are_interrupted() {
-    let _guard = Watchdog::start();
+    let _guard = Alone::start();
     run(async {
         let ((f, f_started, f_release), (g, g_started, g_release)) = (held(), held());
         let seen = Rc::new(Cell::new(0));
@@ -644,7 +646,7 @@ fn both_arms_of_a_join_are_interrupted() {
 
 #[test]
 fn an_operation_can_be_moved_to_another_task() {
-    let _guard = Watchdog::start();
+    let _guard = Alone::start();
     run(async {
         let (function, started, release) = held();
         let mut operation = run_in_thread(function);
@@ -690,12 +692,14 @@ fn many_tasks_and_threads_in_any_order() {
 
 #[test]
 fn a_shutdown_on_the_virtual_clock_does_not_wait_for_a_thread_for_ever() {
-    let _guard = Watchdog::start();
-    let kernel = Kernel::builder()
-        .clock(curio::Clock::Virtual)
-        .shutdown_timeout(Duration::from_millis(50))
-        .build()
-        .unwrap();
+    let _guard = Alone::start();
+    let kernel = counted(
+        Kernel::builder()
+            .clock(curio::Clock::Virtual)
+            .shutdown_timeout(Duration::from_millis(50))
+            .build()
+            .unwrap(),
+    );
     let (function, started, release) = held();
     kernel
         .run(async {
@@ -727,7 +731,7 @@ impl Census {
 
 #[test]
 fn a_thousand_tasks_on_one_key_take_one_thread() {
-    let _guard = Watchdog::start();
+    let _guard = Alone::start();
     let census = Census::default();
     run(async {
         let g = TaskGroup::all();
@@ -745,7 +749,7 @@ fn a_thousand_tasks_on_one_key_take_one_thread() {
 
 #[test]
 fn different_keys_do_not_wait_for_each_other() {
-    let _guard = Watchdog::start();
+    let _guard = Alone::start();
     run(async {
         let (f, started, release) = held();
         let first = spawn(block_in_thread(1_u8, f));
@@ -831,7 +835,7 @@ fn who_was_let_in_and_is_dropped_lets_the_next_one_in() {
 
 #[test]
 fn a_zombie_keeps_its_key_and_nobody_else() {
-    let _guard = Watchdog::start();
+    let _guard = Alone::start();
     run(async {
         let (f, started, release) = held();
         let zombie = spawn(block_in_thread("key", f));
@@ -854,7 +858,7 @@ fn a_zombie_keeps_its_key_and_nobody_else() {
 
 #[test]
 fn a_panic_opens_the_gate() {
-    let _guard = Watchdog::start();
+    let _guard = Alone::start();
     run(async {
         assert!(block_in_thread("key", || panic!("no")).await.is_err());
         assert_eq!(block_in_thread("key", || 7).await?, 7);
@@ -865,7 +869,7 @@ fn a_panic_opens_the_gate() {
 
 #[test]
 fn the_end_of_the_kernel_does_not_wait_for_a_gate() {
-    let _guard = Watchdog::start();
+    let _guard = Alone::start();
     let (f, started, release) = held();
     run(async {
         spawn(block_in_thread("key", f));
@@ -881,7 +885,7 @@ fn the_end_of_the_kernel_does_not_wait_for_a_gate() {
 
 #[test]
 fn an_executor_of_ones_own() {
-    let _guard = Watchdog::start();
+    let _guard = Alone::start();
     // One thread that runs what comes.
     let (jobs, inbox) = channel::<Box<dyn FnOnce() + Send>>();
     let worker = std::thread::spawn(move || {
@@ -913,7 +917,7 @@ fn an_executor_of_ones_own() {
 
 #[test]
 fn an_executor_that_drops_the_function_is_found_out() {
-    let _guard = Watchdog::start();
+    let _guard = Alone::start();
     let forgetful = |job: Box<dyn FnOnce() + Send>| drop(job);
     let error = run(run_in_executor(&forgetful, || 7)).unwrap_err();
     assert_eq!(

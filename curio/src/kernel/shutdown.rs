@@ -19,7 +19,7 @@ const MAX_ROUNDS: usize = 64;
 
 impl Kernel {
     /// Cancels all tasks, waits for them, drops the rest.
-    pub(super) fn close(&mut self) -> Result<()> {
+    pub(crate) fn close(&mut self) -> Result<()> {
         if std::mem::replace(&mut self.closed, true) {
             return Ok(());
         }

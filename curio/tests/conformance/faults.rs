@@ -31,12 +31,12 @@ use std::time::Duration;
 
 use curio::net::TcpListener;
 use curio::{
-    Clock, Condition, Error, Kernel, Lock, Queue, Result, TaskGroup, UniversalEvent, UniversalQueue,
-    UniversalResult, check_cancellation, clock, disable_cancellation, ignore_after, open_connection, run,
-    sleep, spawn, timeout_after, yield_now,
+    Clock, Condition, Error, Kernel, Lock, Queue, TaskGroup, UniversalEvent, UniversalQueue, UniversalResult,
+    check_cancellation, clock, disable_cancellation, ignore_after, open_connection, sleep, spawn,
+    timeout_after, yield_now,
 };
 
-use crate::common::{Watchdog, everywhere, virtually};
+use crate::common::{Alone, cleanly, counted, everywhere, run, virtually};
 use crate::{Results, assert_empty, fail, is_cancelled, with};
 
 const MS: Duration = Duration::from_millis(1);
@@ -108,7 +108,7 @@ fn b3_a_cancel_disarms_all_deadlines_around() {
 
 #[test]
 fn b4_threads_that_outlive_the_kernel() {
-    let _guard = Watchdog::start();
+    let _guard = Alone::start();
     let (event, queue, result) = (
         UniversalEvent::new(),
         UniversalQueue::new(),
@@ -126,7 +126,7 @@ fn b4_threads_that_outlive_the_kernel() {
             sender.send(9)
         }
     });
-    let kernel = Kernel::new().unwrap();
+    let kernel = counted(Kernel::new().unwrap());
     kernel.spawn(with!(event; event.wait().await));
     kernel.spawn(with!(queue; queue.get().await));
     kernel.spawn(with!(result; result.wait().await));
@@ -134,7 +134,7 @@ fn b4_threads_that_outlive_the_kernel() {
     kernel.run(sleep(MS)).unwrap();
     kernel.shutdown().unwrap();
     // What has its descriptors now is not disturbed.
-    let next = Kernel::new().unwrap();
+    let next = counted(Kernel::new().unwrap());
     gone.set();
     assert!(thread.join().unwrap().is_err(), "nobody was there to receive");
     next.run(async {
@@ -195,16 +195,6 @@ fn b6_a_late_getter_passes_nobody() {
         results.are(&["first gets 1", "second gets 2"]);
         Ok(())
     });
-}
-
-/// Runs a program with sockets.
-#[track_caller]
-fn cleanly(program: impl AsyncFnOnce() -> Result<()>) {
-    let _guard = Watchdog::start();
-    let kernel = Kernel::new().unwrap();
-    kernel.run(program()).unwrap();
-    kernel.run_all().unwrap();
-    assert_empty(&kernel);
 }
 
 #[test]
@@ -276,6 +266,7 @@ fn b9_losers_are_cancelled_at_once() {
 
 #[test]
 fn b12_full_is_full() {
+    let _guard = Alone::start();
     let queue = UniversalQueue::bounded(1);
     assert!(!queue.is_full());
     queue.try_put(1).unwrap();
@@ -294,7 +285,7 @@ fn b12_full_is_full() {
 
 #[test]
 fn b14_waiters_come_and_go_while_others_set() {
-    let _guard = Watchdog::start();
+    let _guard = Alone::start();
     const ROUNDS: usize = 300;
     let event = UniversalEvent::new();
     let (done, turns) = (Arc::new(Mutex::new(0)), Arc::new(AtomicU32::new(0)));
@@ -363,8 +354,9 @@ fn b14_waiters_come_and_go_while_others_set() {
 
 #[test]
 fn b16_an_exit_out_of_a_member_lets_its_siblings_clean_up() {
+    let _guard = Alone::start();
     let results = Results::default();
-    let kernel = Kernel::builder().clock(Clock::Virtual).build().unwrap();
+    let kernel = counted(Kernel::builder().clock(Clock::Virtual).build().unwrap());
     let result = kernel.run(with!(results; {
         let group = TaskGroup::<()>::all();
         let scope = group

@@ -13,8 +13,9 @@
 use std::io::{Read as _, SeekFrom};
 use std::path::PathBuf;
 
+use crate::common::{Alone, run};
+use curio::Result;
 use curio::file::{File, OpenOptions};
-use curio::{Result, run};
 
 const TEXT: &str = "line 1\nline 2\nline 3\n";
 
@@ -42,6 +43,7 @@ fn with_input(test: &str, program: impl AsyncFnOnce(PathBuf) -> Result<()>) {
 
 #[test]
 fn test_read() {
+    let _guard = Alone::start();
     with_input("read", async |path| {
         let mut f = File::open(path).await?;
         let mut data = [0; 6];
@@ -57,6 +59,7 @@ fn test_read() {
 
 #[test]
 fn test_readall() {
+    let _guard = Alone::start();
     with_input("readall", async |path| {
         let mut f = File::open(path).await?;
         let (mut bytes, mut text) = (Vec::new(), String::new());
@@ -71,6 +74,7 @@ fn test_readall() {
 
 #[test]
 fn test_readinto() {
+    let _guard = Alone::start();
     with_input("readinto", async |path| {
         let mut f = File::open(path).await?;
         let mut data = [0; 21];
@@ -83,6 +87,7 @@ fn test_readinto() {
 
 #[test]
 fn test_write() {
+    let _guard = Alone::start();
     with_input("write", async |path| {
         let mut f = File::create(&path).await?;
         assert_eq!(f.write(b"Hello World\n").await?, 12);
@@ -96,6 +101,7 @@ fn test_write() {
 
 #[test]
 fn test_seek_tell() {
+    let _guard = Alone::start();
     with_input("seek_tell", async |path| {
         let mut f = File::open(path).await?;
         assert_eq!(f.seek(SeekFrom::Start(7)).await?, 7);
@@ -111,6 +117,7 @@ fn test_seek_tell() {
 
 #[test]
 fn test_truncate() {
+    let _guard = Alone::start();
     with_input("truncate", async |path| {
         let mut f = OpenOptions::new().read(true).write(true).open(&path).await?;
         f.set_len(6).await?;
@@ -124,6 +131,7 @@ fn test_truncate() {
 
 #[test]
 fn test_blocking() {
+    let _guard = Alone::start();
     with_input("blocking", async |path| {
         let mut f = File::open(path).await?;
         let text = f.blocking(|mut file| {

@@ -14,7 +14,7 @@ use std::sync::{Mutex, PoisonError};
 use curio::signal::{SIGUSR1, SIGUSR2, Signal, ignore, raise};
 use curio::{Result, SignalEvent, SignalQueue, sleep, spawn, timeout_after};
 
-use crate::common::{World, everywhere};
+use crate::common::{Alone, World, everywhere};
 use crate::{Results, with};
 
 /// The signals of the process that are caught and ignored, where the system tells.
@@ -62,6 +62,7 @@ fn test_task_signal() {
 
 #[test]
 fn test_task_signal_event() {
+    let _guard = Alone::start();
     alone(async |w| {
         let results = Results::default();
         let waits_for = |signal: Signal| {

@@ -16,11 +16,11 @@
 
 use curio::thread::{self, Token};
 use curio::{
-    AsyncThread, Error, Event, Lock, Result, TaskGroup, async_thread, check_cancellation, file::File, run,
-    sleep, spawn,
+    AsyncThread, Error, Event, Lock, Result, TaskGroup, async_thread, check_cancellation, file::File, sleep,
+    spawn,
 };
 
-use crate::common::{World, everywhere, virtually};
+use crate::common::{Alone, World, everywhere, run, virtually};
 use crate::{Results, cause, is_cancelled, is_value_error, value_error, with};
 
 fn add(x: i32, y: i32) -> impl FnOnce() -> Result<i32> + Send {
@@ -175,6 +175,7 @@ fn test_thread_disable_cancellation() {
 
 #[test]
 fn test_thread_read() {
+    let _guard = Alone::start();
     let path = std::env::temp_dir().join(format!("curio-test-thread-{}", std::process::id()));
     std::fs::write(&path, "line 1\nline 2\nline 3\n").unwrap();
     let there = path.clone();
@@ -232,6 +233,7 @@ fn test_task_group_spawn_thread() {
 
 #[test]
 fn test_errors() {
+    let _guard = Alone::start();
     // Outside of a thread that is served.
     assert!(thread::await_(|| async {}).is_err());
     run(async {

@@ -20,7 +20,7 @@ use curio::{
     Error, Result, UniversalEvent, WithTimeout, run_in_executor, run_in_thread, sleep, spawn, timeout_after,
 };
 
-use crate::common::{everywhere, virtually};
+use crate::common::{Alone, everywhere, virtually};
 use crate::{Results, is_cancelled, with};
 
 /// A function that blocks until it is released.
@@ -36,7 +36,8 @@ fn blocker() -> (impl FnOnce() + Send + 'static, UniversalEvent, Sender<()>) {
 
 #[test]
 fn test_blocking() {
-    curio::run(async {
+    let _guard = Alone::start();
+    crate::common::run(async {
         let results = Results::default();
         let (block, started, release) = blocker();
         let blocking = spawn(with!(results; {
@@ -63,7 +64,8 @@ fn test_blocking() {
 
 #[test]
 fn test_worker_cancel() {
-    curio::run(async {
+    let _guard = Alone::start();
+    crate::common::run(async {
         let results = Results::default();
         let (block, started, release) = blocker();
         let task = spawn(with!(results; {
@@ -90,7 +92,8 @@ fn test_worker_cancel() {
 
 #[test]
 fn test_worker_timeout() {
-    curio::run(async {
+    let _guard = Alone::start();
+    crate::common::run(async {
         let (block, _, release) = blocker();
         let r = timeout_after(std::time::Duration::from_millis(5), run_in_thread(block)).await;
         assert!(matches!(r, Err(Error::Timeout(_))), "{r:?}");
@@ -139,7 +142,8 @@ fn test_executor() {
 
 #[test]
 fn test_blocking_timeout() {
-    curio::run(async {
+    let _guard = Alone::start();
+    crate::common::run(async {
         let (block, _, release) = blocker();
         let r = run_in_thread(block)
             .timeout(std::time::Duration::from_millis(5))

@@ -11,7 +11,7 @@ use curio::stream::{FileStream, stdin, stdout};
 use curio::{Error, spawn, timeout_after, yield_now};
 use socket2::SockRef;
 
-use crate::cleanly;
+use crate::{cleanly, common::run};
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -128,7 +128,7 @@ fn child(test: &str) -> Command {
 
 /// Answers each line, until the end.
 fn answer() {
-    curio::run(async {
+    run(async {
         let (mut input, mut output) = (stdin()?, stdout()?);
         let mut lines = input.lines();
         while let Some(line) = lines.next().await {
@@ -195,7 +195,7 @@ fn standard_input_may_be_anything() {
 fn a_terminal_is_left_as_it_was() {
     if is_child() {
         assert!(io::stdin().is_terminal());
-        curio::run(async {
+        run(async {
             // P2: two who use it, one after the other gone.
             let one = FileStream::open(io::stdin().as_fd().try_clone_to_owned()?)?;
             let two = FileStream::open(io::stdout().as_fd().try_clone_to_owned()?)?;

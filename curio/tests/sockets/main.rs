@@ -15,21 +15,9 @@ mod streams;
 #[cfg(unix)]
 mod unix;
 
-use common::Watchdog;
+use common::cleanly;
+use curio::Result;
 use curio::net::{TcpListener, TcpStream};
-use curio::{Kernel, Result};
-
-const EMPTY: &str = "Kernel { tasks: 0, waits: 0, scopes: 0, timers: 0, sockets: 0 }";
-
-/// Runs a program on a kernel in which nothing may be left.
-#[track_caller]
-fn cleanly(program: impl AsyncFnOnce() -> Result<()>) {
-    let _guard = Watchdog::start();
-    let kernel = Kernel::new().unwrap();
-    kernel.run(program()).unwrap();
-    kernel.run_all().unwrap();
-    assert_eq!(format!("{kernel:?}"), EMPTY);
-}
 
 /// A connected pair.
 async fn pair() -> Result<(TcpStream, TcpStream)> {

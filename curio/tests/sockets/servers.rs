@@ -4,7 +4,8 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
-#[cfg(unix)]
+use crate::common::{Alone, counted, run};
+#[cfg(target_os = "linux")]
 use curio::Kernel;
 use curio::net::{ListenOptions, TcpListener, TcpStream};
 use curio::{Error, Result, open_connection, run_server, sleep, spawn, tcp_server, timeout_after};
@@ -82,7 +83,7 @@ fn a_full_server_can_be_cancelled() {
 #[test]
 #[cfg(target_os = "linux")]
 fn several_kernels_share_a_port() {
-    let _guard = crate::common::Watchdog::start();
+    let _guard = Alone::start();
     let first = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let addr = first.local_addr().unwrap();
     drop(first);
@@ -92,7 +93,7 @@ fn several_kernels_share_a_port() {
         .map(|n| {
             let (ready, ended) = (ready.clone(), ended.clone());
             std::thread::spawn(move || {
-                Kernel::new().unwrap().run(async move {
+                counted(Kernel::new().unwrap()).run(async move {
                     let options = ListenOptions::new().reuse_port(true);
                     let listener = options.listen(addr)?;
                     ready.send(()).unwrap();
@@ -108,7 +109,7 @@ fn several_kernels_share_a_port() {
     is_ready.recv().unwrap();
     is_ready.recv().unwrap();
     // Who does not ask for it does not get it.
-    curio::run(async {
+    run(async {
         assert!(TcpListener::bind(addr).is_err());
         Ok(())
     })
@@ -179,6 +180,7 @@ fn a_queue_that_is_short_is_short() {
 
 #[test]
 fn outside_of_a_kernel_all_is_one_clear_error() {
+    let _guard = Alone::start();
     fn refused<T: std::fmt::Debug>(result: Result<T>) {
         assert!(matches!(result, Err(Error::NoKernel)), "{result:?}");
     }
