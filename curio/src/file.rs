@@ -526,7 +526,7 @@ impl File {
     ///
     /// # Errors
     ///
-    /// As for [`seek`](File::seek), if the position must be moved.
+    /// As for [`seek`](File::seek), if the position must be moved, and as for [`flush`](File::flush).
     ///
     /// ```
     /// use curio::file::File;

@@ -492,6 +492,9 @@ impl Future for IntoStd {
             panic!("an IntoStd was polled after it had completed");
         };
         let mut result = ready!(step.settle(at, cx));
+        if let (Ok(()), Some(error)) = (&result, at.failed.take()) {
+            result = Err(Error::Io(error));
+        }
         if result.is_ok() && (step.is_calling() || at.seekable && !at.unread().is_empty()) {
             let back = |_: &mut File| -> Work { Box::new(|at, _| at.go_back().map(|()| Answer::Nothing)) };
             result = match ready!(step.poll(at, cx, false, back)) {

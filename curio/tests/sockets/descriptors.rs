@@ -11,7 +11,8 @@ use curio::stream::{FileStream, stdin, stdout};
 use curio::{Error, spawn, timeout_after, yield_now};
 use socket2::SockRef;
 
-use crate::{cleanly, common::run};
+use crate::cleanly;
+use crate::common::{Alone, run};
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -146,6 +147,7 @@ fn standard_input_may_be_anything() {
     if is_child() {
         return answer();
     }
+    let _guard = Alone::start();
     let path = crate::TempPath::new();
     std::fs::write(&path.0, "one\ntwo\n").unwrap();
     let null = File::open("/dev/null").unwrap();
