@@ -15,12 +15,14 @@
 //! On SIGHUP the server starts afresh: all clients are told, and dropped.
 
 use curio::net::{TcpListener, TcpStream};
+use curio::stream::{ReadHalf, Stream, WriteHalf};
 use curio::{
     Error, Queue, Result, TaskGroup, TaskRef, current_task, disable_cancellation, ignore_after, run,
     run_server, spawn, yield_now,
 };
 use std::cell::Cell;
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
@@ -109,35 +111,45 @@ async fn room(news: Queue<News>) -> Result<()> {
     }
 }
 
+/// What a client says, and what it is told.
+type Reader = Stream<ReadHalf<TcpStream>>;
+type Writer = Stream<WriteHalf<TcpStream>>;
+
 /// Serves one client. `closing`: whoever is cancelled now is so because the server goes away.
 async fn chat_client(
     news: &Queue<News>,
-    closing: &Cell<bool>,
+    closing: &Rc<Cell<bool>>,
     client: TcpStream,
     addr: SocketAddr,
 ) -> Result<()> {
     println!("Connection from {addr}");
-    let client = Rc::new(client);
-    let mut lines = Lines::new(client.clone());
-    let chatted = match ask_name(&client, &mut lines).await {
-        Ok(Some(name)) => chat(news, client.clone(), lines, name).await,
+    let (mut reader, mut writer) = client.into_stream().split();
+    reader.set_line_limit(LONGEST_LINE + 1); // the end of the line is one byte more
+    let chatted = match ask_name(&mut reader, &mut writer).await {
+        Ok(Some(name)) => chat(news, closing, reader, writer, name).await,
         Ok(None) => Ok(()),
-        Err(error) => Err(error),
+        Err(error) => {
+            say_goodbye(&mut writer, closing, &error).await;
+            Err(error)
+        }
     };
-    if closing.get() && chatted.as_ref().is_err_and(Error::is_cancellation) {
-        // Nobody else writes any more. A cancelled task may wait, but not for ever, if this client does not read;
-        // and it may be gone.
-        let told = client.write_all(b"SERVER IS GOING AWAY!\n");
-        let _ = ignore_after(Duration::from_secs(1), told).await;
-    }
     println!("Connection closed");
     chatted
 }
 
-async fn ask_name(client: &TcpStream, lines: &mut Lines) -> Result<Option<String>> {
+/// Whoever talks to a client when the server goes away says so.
+async fn say_goodbye(writer: &mut Writer, closing: &Cell<bool>, error: &Error) {
+    if closing.get() && error.is_cancellation() {
+        // A cancelled task may wait, but not for ever, if this client does not read; and it may be gone.
+        let told = writer.write_all(b"SERVER IS GOING AWAY!\n");
+        let _ = ignore_after(Duration::from_secs(1), told).await;
+    }
+}
+
+async fn ask_name(reader: &mut Reader, writer: &mut Writer) -> Result<Option<String>> {
     loop {
-        client.write_all(b"Your name: ").await?;
-        match lines.next().await? {
+        writer.write_all(b"Your name: ").await?;
+        match next_line(reader).await? {
             Some(line) if line.trim().is_empty() => {}
             Some(line) => return Ok(Some(line.trim().chars().take(LONGEST_NAME).collect())),
             None => return Ok(None),
@@ -145,7 +157,13 @@ async fn ask_name(client: &TcpStream, lines: &mut Lines) -> Result<Option<String
     }
 }
 
-async fn chat(news: &Queue<News>, client: Rc<TcpStream>, lines: Lines, name: String) -> Result<()> {
+async fn chat(
+    news: &Queue<News>,
+    closing: &Rc<Cell<bool>>,
+    reader: Reader,
+    writer: Writer,
+    name: String,
+) -> Result<()> {
     let task = current_task();
     let id = task.id();
     let inbox = Queue::bounded(INBOX);
@@ -157,78 +175,60 @@ async fn chat(news: &Queue<News>, client: Rc<TcpStream>, lines: Lines, name: Str
     news.put(News::Joined(member)).await?;
     TaskGroup::all()
         .scope(async |workers| {
-            workers.spawn(incoming(news.clone(), lines, id));
-            workers.spawn(outgoing(client, inbox));
+            workers.spawn(incoming(news.clone(), reader, id));
+            workers.spawn(outgoing(writer, inbox, closing.clone()));
         })
         .await
 }
 
 /// Passes on what the client says.
-async fn incoming(news: Queue<News>, mut lines: Lines, id: u64) -> Result<()> {
-    let listened = listen(&news, &mut lines, id).await;
+async fn incoming(news: Queue<News>, mut reader: Reader, id: u64) -> Result<()> {
+    let listened = listen(&news, &mut reader, id).await;
     // Whatever the reason, and even if it is a cancellation: the room must hear of it.
     disable_cancellation(news.put(News::Left(id))).await?;
     listened
 }
 
-async fn listen(news: &Queue<News>, lines: &mut Lines, id: u64) -> Result<()> {
-    while let Some(line) = lines.next().await? {
+async fn listen(news: &Queue<News>, reader: &mut Reader, id: u64) -> Result<()> {
+    while let Some(line) = next_line(reader).await? {
         news.put(News::Said(id, line)).await?;
     }
     Ok(())
 }
 
 /// Tells the client what it has to hear, until it has left.
-async fn outgoing(client: Rc<TcpStream>, inbox: Queue<Message>) -> Result<()> {
+async fn outgoing(mut writer: Writer, inbox: Queue<Message>, closing: Rc<Cell<bool>>) -> Result<()> {
+    let told = tell(&mut writer, inbox).await;
+    if let Err(error) = &told {
+        say_goodbye(&mut writer, &closing, error).await;
+    }
+    told
+}
+
+async fn tell(writer: &mut Writer, inbox: Queue<Message>) -> Result<()> {
     while let Some(message) = inbox.next().await {
-        client.write_all(message?.as_bytes()).await?;
+        writer.write_all(message?.as_bytes()).await?;
     }
     Ok(())
 }
 
-/// The lines that a client sends.
-struct Lines {
-    client: Rc<TcpStream>,
-    /// What was read and is not yet passed on.
-    data: Vec<u8>,
-}
-
-impl Lines {
-    fn new(client: Rc<TcpStream>) -> Lines {
-        let data = Vec::new();
-        Lines { client, data }
-    }
-
-    /// The next line, without its end, or the next piece of a long one. None at the end of the stream.
-    async fn next(&mut self) -> Result<Option<String>> {
-        loop {
-            let first = &self.data[..self.data.len().min(LONGEST_LINE + 1)];
-            if let Some(end) = first.iter().position(|&byte| byte == b'\n') {
-                return Ok(Some(self.take(end + 1)));
-            }
-            if first.len() > LONGEST_LINE {
-                return Ok(Some(self.take(LONGEST_LINE)));
-            }
-            let mut data = [0; 1000];
-            let n = self.client.read(&mut data).await?;
-            if n == 0 {
-                let rest = self.data.len();
-                return Ok((rest > 0).then(|| self.take(rest)));
-            }
-            self.data.extend_from_slice(&data[..n]);
+/// The next line that a client sends, without its end, or the next piece of a long one. None at the end of the stream.
+async fn next_line(reader: &mut Reader) -> Result<Option<String>> {
+    let mut line = Vec::new();
+    match reader.read_until(b'\n', &mut line).await {
+        Ok(0) => return Ok(None),
+        Ok(_) => {}
+        // It is still there.
+        Err(Error::Io(error)) if error.kind() == ErrorKind::InvalidData => {
+            line.resize(LONGEST_LINE, 0);
+            reader.read_exact(&mut line).await?;
         }
+        Err(error) => return Err(error),
     }
-
-    /// Takes so many bytes out. What is not UTF-8 is marked as such, and nobody can send what moves the cursor or clears
-    /// the screen of the others.
-    fn take(&mut self, n: usize) -> String {
-        let bytes: Vec<u8> = self.data.drain(..n).collect();
-        let text = String::from_utf8_lossy(&bytes);
-        let line = text.trim_end_matches(['\r', '\n']);
-        line.chars()
-            .map(|c| if c.is_control() { ' ' } else { c })
-            .collect()
-    }
+    // What is not UTF-8 is marked as such, and nobody can send what moves the cursor or clears the screen of the others.
+    let text = String::from_utf8_lossy(&line);
+    let line = text.trim_end_matches(['\r', '\n']).chars();
+    Ok(Some(line.map(|c| if c.is_control() { ' ' } else { c }).collect()))
 }
 
 async fn chat_server(listener: TcpListener, closing: Rc<Cell<bool>>) -> Result<()> {

@@ -27,30 +27,18 @@ fn fib(n: u64) -> u64 {
     if n < 2 { n } else { fib(n - 1) + fib(n - 2) }
 }
 
-/// Takes the first line out of what has come, if it is complete.
-fn next_line(received: &mut Vec<u8>) -> Option<String> {
-    let end = received.iter().position(|&byte| byte == b'\n')?;
-    let line: Vec<u8> = received.drain(..=end).collect();
-    Some(String::from_utf8_lossy(&line).trim().to_string())
-}
-
 async fn fib_client(client: TcpStream, addr: SocketAddr) -> Result<()> {
     println!("Connection from {addr}");
-    let (mut received, mut data) = (Vec::new(), [0; 100]);
-    loop {
-        while let Some(line) = next_line(&mut received) {
-            let answer = match line.parse() {
-                Ok(n @ 0..=90) => format!("{}\n", run_in_thread(move || fib(n)).await?),
-                _ => "a number up to 90, please\n".to_string(),
-            };
-            client.write_all(answer.as_bytes()).await?;
-        }
-        match client.read(&mut data).await? {
-            0 => break,
-            // Nobody's number is as long as that.
-            _ if received.len() > 1000 => break,
-            n => received.extend_from_slice(&data[..n]),
-        }
+    let mut s = client.into_stream();
+    s.set_line_limit(1000); // nobody's number is as long as that
+    let mut line = String::new();
+    while s.read_line(&mut line).await? > 0 {
+        let answer = match line.trim().parse() {
+            Ok(n @ 0..=90) => format!("{}\n", run_in_thread(move || fib(n)).await?),
+            _ => "a number up to 90, please\n".to_string(),
+        };
+        s.write_all(answer.as_bytes()).await?;
+        line.clear();
     }
     println!("Connection closed");
     Ok(())

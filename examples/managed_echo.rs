@@ -3,6 +3,7 @@
 //! A `SignalQueue` gives each signal that comes, also one that comes while the server is still shutting down.
 
 use curio::net::{TcpListener, TcpStream};
+use curio::stream::SocketStream;
 use curio::{Error, Result, ignore_after, run, run_server, spawn};
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -20,7 +21,7 @@ use no_signals::{SignalQueue, signal::SIGHUP};
 mod address;
 
 const HELP: &str = "\
-A server that says back whatever it is told, and starts afresh on SIGHUP. Talk
+A server that says back each line, and starts afresh on SIGHUP. Talk
 to it with: nc 127.0.0.1 25000, and restart it with: pkill -HUP managed_echo
 
 Usage: cargo run --example managed_echo -- [ADDRESS]
@@ -34,10 +35,11 @@ Options:
 
 async fn echo_client(client: TcpStream, addr: SocketAddr) -> Result<()> {
     println!("Connection from {addr}");
-    let echoed = echo(&client).await;
+    let mut s = client.into_stream();
+    let echoed = echo(&mut s).await;
     if echoed.as_ref().is_err_and(Error::is_cancellation) {
         // A cancelled task may still wait. But not for ever, if this client does not read; and it may be gone.
-        let told = client.write_all(b"SERVER IS GOING AWAY!\n");
+        let told = s.write_all(b"SERVER IS GOING AWAY!\n");
         let _ = ignore_after(Duration::from_secs(1), told).await;
         return echoed;
     }
@@ -45,15 +47,13 @@ async fn echo_client(client: TcpStream, addr: SocketAddr) -> Result<()> {
     echoed
 }
 
-async fn echo(client: &TcpStream) -> Result<()> {
-    let mut data = [0; 1000];
-    loop {
-        let n = client.read(&mut data).await?;
-        if n == 0 {
-            return Ok(());
-        }
-        client.write_all(&data[..n]).await?;
+async fn echo(s: &mut SocketStream) -> Result<()> {
+    let mut line = Vec::new();
+    while s.read_until(b'\n', &mut line).await? > 0 {
+        s.write_all(&line).await?;
+        line.clear();
     }
+    Ok(())
 }
 
 async fn manage(addr: &str) -> Result<()> {

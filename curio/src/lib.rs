@@ -83,7 +83,7 @@
 //! | `ssl=`, `server_hostname=`, `alpn_protocols=`; `curio.ssl` | `tls::tcp_server(addr, config, handler)`, `open_connection(addr).tls(config)`, `.server_hostname(..)`, `.alpn_protocols(..)` (with the feature `tls`) |
 //! | `context.wrap_socket(sock)` | `tls::Connector::connect(name, stream)`, `tls::Acceptor::accept(stream)` |
 //! | (an HTTP server or client) | `hyper::Io::new(stream)` for hyper 1 (with the feature `hyper`) |
-//! | `socketserver.TCPServer`, `StreamRequestHandler` (2015) | [`socketserver`] |
+//! | `socketserver.TCPServer`, `UDPServer`, `StreamRequestHandler`, `DatagramRequestHandler` (2015) | [`socketserver`] |
 //! | `Event`, `Lock`, `RLock`, `Semaphore`, `BoundedSemaphore`, `Condition` | the same, see [`sync`]: [`Event`], [`Lock`], [`RLock`], [`Semaphore`], [`BoundedSemaphore`], [`Condition`] |
 //! | `async with lock:`, `acquire`, `release` | `let guard = `[`lock.lock()`](Lock::lock)`.await?`, [`acquire`](Semaphore::acquire); dropping the guard or permit releases |
 //! | `Result()` (and once `Promise()`): `set_value`, `set_exception`, `unwrap` | [`Promise`]: [`set`](Promise::set), [`set_error`](Promise::set_error), [`wait`](Promise::wait) |

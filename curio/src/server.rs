@@ -341,7 +341,7 @@ impl<S, H> fmt::Debug for Server<S, H> {
 }
 
 /// What is kept until the server ends (V2).
-type Kept = Option<Box<dyn fmt::Debug>>;
+pub(crate) type Kept = Option<Box<dyn fmt::Debug>>;
 
 /// What a server listens with: a listener, an address, a path.
 ///
@@ -473,11 +473,11 @@ async fn accept<L: Listener>(listener: &L) -> Result<Client<L>> {
 }
 
 /// It concerns a peer that was gone before we took its connection, or the way to it: Linux reports such errors of the
-/// network here, and asks to go on.
+/// network here, and asks to go on. (A refusal is about a datagram that was sent before.)
 pub(crate) fn is_about_one_connection(error: &io::Error) -> bool {
     use io::ErrorKind::{
-        ConnectionAborted, ConnectionReset, HostUnreachable, NetworkDown, NetworkUnreachable,
-        PermissionDenied,
+        ConnectionAborted, ConnectionRefused, ConnectionReset, HostUnreachable, NetworkDown,
+        NetworkUnreachable, PermissionDenied,
     };
     #[cfg(unix)]
     const CODES: [i32; 4] = [libc::EPROTO, libc::ENOPROTOOPT, libc::EHOSTDOWN, libc::EOPNOTSUPP];
@@ -487,6 +487,7 @@ pub(crate) fn is_about_one_connection(error: &io::Error) -> bool {
         || matches!(
             error.kind(),
             ConnectionAborted
+                | ConnectionRefused
                 | ConnectionReset
                 | HostUnreachable
                 | NetworkDown

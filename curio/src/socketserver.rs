@@ -2,7 +2,8 @@
 //!
 //! This is what Python's `socketserver` was, and Curio's in 2015. A handler is a type of yours that is made from a [`Request`]
 //! and has a method [`handle`](Handler::handle); everything else is a [`Server`]. With closures one needs it
-//! less; it is good where a client has a state that many methods share.
+//! less; it is good where a client has a state that many methods share. For datagrams there is [`UdpServer`], whose handlers are
+//! made from one [`Datagram`] each.
 //!
 //! ```no_run
 //! use curio::socketserver::{Handler, Request, TcpServer};
@@ -32,6 +33,8 @@
 //! }
 //! ```
 
+mod datagram;
+
 use std::fmt;
 use std::future::Future;
 use std::net::SocketAddr;
@@ -43,6 +46,8 @@ use crate::net::bytes::{Readable, Writable};
 use crate::net::{TcpStream, ToAddrs};
 use crate::server::{AtAddr, Server};
 use crate::stream::{ReadHalf, Stream, WriteHalf};
+
+pub use datagram::{Datagram, UdpServer};
 
 /// What a handler is made from: a connection in two halves, and where it comes from (Python Curio: `StreamRequestHandler`'s
 /// `rfile`, `wfile` and `client_address`).
@@ -56,7 +61,7 @@ pub struct Request<S = TcpStream, A = SocketAddr> {
     pub client_address: A,
 }
 
-/// Serves one client (Python Curio: `StreamRequestHandler`).
+/// Serves one client (Python Curio: `StreamRequestHandler`), or one datagram (`DatagramRequestHandler`).
 pub trait Handler: 'static {
     /// Serves the client. The connection is closed when the handler is dropped, after this.
     ///

@@ -4,11 +4,13 @@ use std::fmt;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::panic::Location;
+use std::task::{Context as TaskContext, Poll};
 
-use super::packets::{Operation, Peek, PeekFrom, Recv, RecvFrom, Send, SendTo};
+use super::packets::{Call, Operation, Peek, PeekFrom, Recv, RecvFrom, Send, SendTo};
 use super::source::{Registered, about};
 use crate::addr::ToAddrs;
 use crate::error::{Error, Result};
+use crate::traps::Waiting;
 
 /// A socket for datagrams, as [`std::net::UdpSocket`].
 ///
@@ -137,6 +139,17 @@ impl UdpSocket {
     #[track_caller]
     pub fn recv_from<'a>(&'a self, buf: &'a mut [u8]) -> Operation<'a, UdpSocket, RecvFrom<'a>> {
         Operation::new(self, RecvFrom(buf), Location::caller())
+    }
+
+    /// What [`recv_from`](UdpSocket::recv_from) polls, for those who hold the wait themselves.
+    pub(crate) fn poll_recv_from(
+        &self,
+        buf: &mut [u8],
+        waiting: &mut Waiting,
+        cx: &mut TaskContext<'_>,
+        place: &'static Location<'static>,
+    ) -> Poll<Result<(usize, SocketAddr)>> {
+        RecvFrom(buf).poll(self, waiting, cx, place)
     }
 
     /// Looks at the datagram that would be received next, and leaves it there.

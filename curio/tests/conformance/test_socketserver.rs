@@ -3,7 +3,8 @@
 //! | differs | how |
 //! |---|---|
 //! | the handler's class | a type that is made from a `Request` |
-//! | `UDPServer`, `UnixDatagramServer` | a loop over `recv_from` |
+//! | `UDPServer`, `DatagramRequestHandler` | a `UdpServer`, whose handler is made from a `Datagram` |
+//! | `UnixDatagramServer` | a loop over `recv_from` |
 
 use std::net::SocketAddr;
 

@@ -8,7 +8,9 @@ use crate::common::{Alone, counted, run};
 #[cfg(target_os = "linux")]
 use curio::Kernel;
 use curio::net::{ListenOptions, TcpListener, TcpStream};
-use curio::{Error, Result, open_connection, run_server, sleep, spawn, tcp_server, timeout_after};
+use curio::{
+    Error, Result, open_connection, run_server, sleep, spawn, tcp_server, timeout_after, yield_now,
+};
 
 use crate::cleanly;
 
@@ -204,4 +206,88 @@ fn outside_of_a_kernel_all_is_one_clear_error() {
         assert!(!path.0.exists());
         refused(futures::executor::block_on(UnixStream::connect(&path.0)));
     }
+}
+
+/// Answers each datagram when it is allowed to.
+struct Answer(curio::socketserver::Datagram, Rc<Handled>);
+
+#[derive(Default)]
+struct Handled {
+    begun: Cell<usize>,
+    ended: Cell<usize>,
+    most: Cell<usize>,
+    go_on: curio::Event,
+}
+
+impl curio::socketserver::Handler for Answer {
+    async fn handle(&mut self) -> Result<()> {
+        let Answer(datagram, handled) = self;
+        handled.begun.set(handled.begun.get() + 1);
+        let at_work = handled.begun.get() - handled.ended.get();
+        handled.most.set(handled.most.get().max(at_work));
+        let waited = handled.go_on.wait().await;
+        handled.ended.set(handled.ended.get() + 1);
+        waited?;
+        if datagram.packet == b"nonsense" {
+            return Err(Error::other("this is nonsense"));
+        }
+        datagram.reply(&datagram.packet).await
+    }
+}
+
+#[test]
+fn a_server_for_datagrams_serves_each_by_itself() {
+    use curio::net::UdpSocket;
+    use curio::socketserver::UdpServer;
+
+    cleanly(async || {
+        let handled = Rc::new(Handled::default());
+        let socket = UdpSocket::bind("127.0.0.1:0")?;
+        let addr = socket.local_addr()?;
+        let make = {
+            let handled = handled.clone();
+            move |datagram| Answer(datagram, handled.clone())
+        };
+        let server = spawn(UdpServer::on(socket, make).max_clients(3).serve_forever());
+        let client = UdpSocket::bind("127.0.0.1:0")?;
+        for text in ["one", "nonsense", "", "four", "five"] {
+            client.send_to(text.as_bytes(), addr).await?;
+        }
+        // Three are being served, and the others wait.
+        while handled.begun.get() < 3 {
+            yield_now().await?;
+        }
+        for _ in 0..100 {
+            yield_now().await?;
+        }
+        assert_eq!(handled.begun.get(), 3);
+        handled.go_on.set();
+        let (mut answers, mut buf) = (Vec::new(), vec![0; 70_000]);
+        for _ in 0..4 {
+            let (n, from) = client.recv_from(&mut buf).await?;
+            assert_eq!(from, addr);
+            answers.push(String::from_utf8_lossy(&buf[..n]).into_owned());
+        }
+        // One was nonsense, which is its own affair.
+        assert_eq!(answers, ["one", "", "four", "five"]);
+        assert_eq!(handled.most.get(), 3);
+        // Whole, however long; and a client that has gone does not matter either.
+        client.send_to(&[7; 60_000], addr).await?;
+        assert_eq!(client.recv(&mut buf).await?, 60_000);
+        client.send_to(b"goodbye", addr).await?;
+        drop(client);
+        let next = UdpSocket::bind("127.0.0.1:0")?;
+        next.send_to(b"next", addr).await?;
+        assert_eq!(next.recv(&mut buf).await?, 4);
+        // Those that are being served end with the server.
+        handled.go_on.clear();
+        let begun = handled.begun.get();
+        next.send_to(b"never", addr).await?;
+        while handled.begun.get() == begun {
+            yield_now().await?;
+        }
+        server.cancel().await?;
+        assert_eq!(handled.begun.get(), handled.ended.get());
+        Ok(())
+    });
 }

@@ -15,6 +15,8 @@ mod other_echoes;
 #[cfg(all(target_os = "linux", feature = "process"))]
 mod processes;
 mod readme;
+#[cfg(target_os = "linux")]
+mod reuseport;
 mod servers;
 #[cfg(unix)]
 mod signals;

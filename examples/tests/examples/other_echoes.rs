@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 
 use crate::child::{LIMIT, Running, example, has_netcat};
 
-fn udp_server() -> (Running, String) {
-    let server = Running::start(example("udp_echo").arg("127.0.0.1:0"));
+fn udp_server(name: &str) -> (Running, String) {
+    let server = Running::start(example(name).arg("127.0.0.1:0"));
     let line = server.line();
     let addr = line
         .strip_prefix("Server listening at ")
@@ -32,7 +32,12 @@ fn run_client(client: &mut Command, input: &str) -> String {
 
 #[test]
 fn datagrams_come_back() {
-    let (server, addr) = udp_server();
+    come_back("udp_echo");
+    come_back("socketserver_udp");
+}
+
+fn come_back(name: &str) {
+    let (server, addr) = udp_server(name);
     let said = run_client(example("udp_client").arg(&addr), "one\n\ntwo\n");
     assert_eq!(said, "one\n\ntwo\n");
     for size in [3, 0, 3] {
@@ -48,6 +53,13 @@ fn datagrams_come_back() {
     let mut answer = vec![0; 65536];
     let n = client.recv(&mut answer).expect("it comes back");
     assert!(n == 60_000 && answer[..n].iter().all(|&byte| byte == 7));
+    if has_netcat() {
+        // As a reader types it. It waits a second for more, and then ends.
+        let (host, port) = addr.split_once(':').expect("a port");
+        let script = format!("printf 'hi\\n' | nc -u -w 1 {host} {port}");
+        let finished = Running::start(Command::new("sh").args(["-c", &script])).finish();
+        assert_eq!(finished.stdout, "hi\n");
+    }
 }
 
 #[test]

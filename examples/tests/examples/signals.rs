@@ -80,34 +80,54 @@ fn the_kid_may_play_until_a_signal_comes() {
         running.kill("INT");
     }
     // The second one is heard wherever the parent is.
-    for (running, parent) in [(twice, "T-minus 10"), (late, "We're leaving!")] {
-        let mut lines = std::iter::from_fn(|| Some(running.line()));
-        assert!(lines.any(|line| line == parent));
-        let start = Instant::now();
-        running.kill("INT");
-        // On a busy machine it may have come further by now.
-        let mut lines = lines.skip_while(|line| line.starts_with("T-minus"));
-        for expected in HASTY.lines() {
-            assert_eq!(lines.next().as_deref(), Some(expected));
-        }
-        drop(lines);
-        let finished = running.finish();
-        assert_eq!(
-            (finished.status.code(), finished.stdout.as_str()),
-            (Some(130), "")
-        );
-        assert_eq!(finished.stderr, "");
-        assert!(start.elapsed() < Duration::from_secs(5), "that was not hasty");
-    }
+    expect_haste(twice, "T-minus 10");
+    expect_haste(late, "We're leaving!");
     // SIGTERM was let go of, too, and nothing else was said about it.
     killed.kill("TERM");
     assert_eq!(killed.finish().status.signal(), Some(15));
-    for running in [once, terminated] {
-        expect_lines(&running, AFTER);
-        let finished = running.finish();
-        assert!(finished.status.success(), "{}", finished.stderr);
-        assert_eq!((finished.stdout.as_str(), finished.stderr.as_str()), ("", ""));
+    expect_orderly_end(once);
+    expect_orderly_end(terminated);
+}
+
+/// What the kid computes takes minutes, in a thread that cannot be stopped. Nobody waits for it.
+#[test]
+fn the_kid_may_compute_until_a_signal_comes() {
+    let start = || Running::start(&mut example("kid_blocking"));
+    let (once, twice) = (start(), start());
+    for running in [&once, &twice] {
+        expect_lines(running, BEFORE);
+        running.kill("INT");
     }
+    expect_haste(twice, "T-minus 10");
+    expect_orderly_end(once);
+}
+
+/// The second Ctrl-C, when the parent has said this.
+fn expect_haste(running: Running, parent: &str) {
+    let mut lines = std::iter::from_fn(|| Some(running.line()));
+    assert!(lines.any(|line| line == parent));
+    let start = Instant::now();
+    running.kill("INT");
+    // On a busy machine it may have come further by now.
+    let mut lines = lines.skip_while(|line| line.starts_with("T-minus"));
+    for expected in HASTY.lines() {
+        assert_eq!(lines.next().as_deref(), Some(expected));
+    }
+    drop(lines);
+    let finished = running.finish();
+    assert_eq!(
+        (finished.status.code(), finished.stdout.as_str()),
+        (Some(130), "")
+    );
+    assert_eq!(finished.stderr, "");
+    assert!(start.elapsed() < Duration::from_secs(5), "that was not hasty");
+}
+
+fn expect_orderly_end(running: Running) {
+    expect_lines(&running, AFTER);
+    let finished = running.finish();
+    assert!(finished.status.success(), "{}", finished.stderr);
+    assert_eq!((finished.stdout.as_str(), finished.stderr.as_str()), ("", ""));
 }
 
 /// What the server says until it listens again, but about connections.
@@ -155,11 +175,11 @@ fn a_client_that_does_not_read_is_told_in_vain() {
     let client = servers::another(&mut server, &quiet);
     // Neither this one nor the server can write any more.
     quiet.set_nonblocking(true).expect("it can be");
-    let said = [b'x'; 65536];
+    let said = "a line of a peer that only talks\n".repeat(2000);
     let deadline = Instant::now() + Duration::from_millis(300);
     while Instant::now() < deadline {
         // It takes what fits.
-        if let Err(error) = (&quiet).write_all(&said) {
+        if let Err(error) = (&quiet).write_all(said.as_bytes()) {
             assert_eq!(error.kind(), std::io::ErrorKind::WouldBlock);
         }
     }
