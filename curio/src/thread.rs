@@ -350,7 +350,9 @@ where
 ///
 /// *Waits* until the function has returned. *Interrupted* by cancellation and timeouts, but through the function: this
 /// is delivered at its next [`await_`]. A function that does not await anything runs to its end first; where a caller
-/// must leave at once, use [`run_in_thread`](crate::run_in_thread). If this future is dropped the function runs on, and what
+/// must leave at once, use [`run_in_thread`](crate::run_in_thread). Where two of them are below one `join!`, and both await
+/// futures of somebody else, only one is told of an interruption; make operations of these futures, with
+/// [`interruptible`](crate::interruptible), or give each thread a task of its own, with [`spawn`]. If this future is dropped the function runs on, and what
 /// it gives is dropped in its thread.
 ///
 /// # Errors

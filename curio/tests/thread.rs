@@ -17,7 +17,7 @@ use common::{Alone, Counted, World, counted, everywhere_under, in_order, run, vi
 use curio::thread::{self, Token};
 use curio::{
     Clock, Error, Event, Kernel, Lock, Outcome, Progress, Queue, Result, TaskGroup, UniversalEvent,
-    async_thread, clock, current_task, run_in_thread, sleep, spawn, timeout_after, yield_now,
+    async_thread, clock, current_task, interruptible, run_in_thread, sleep, spawn, timeout_after, yield_now,
 };
 
 const LONG: Duration = Duration::from_secs(1000);
@@ -562,6 +562,48 @@ fn two_of_them_in_one_task() {
         both.cancel().await?;
         was_cancelled(both.join().await);
         Ok(())
+    });
+}
+
+/// Below a `join!` there is no telling which of them a future of somebody else belongs to: one of them is told, and the other
+/// waits on. `interruptible` makes an operation of such a future, and operations all hear.
+#[test]
+fn two_of_them_that_await_futures_of_somebody_else() {
+    use std::future::pending;
+
+    virtually(async |w| {
+        let waits = || async_thread(|| thread::await_(|| interruptible(pending::<()>())));
+        let both = spawn(async move {
+            let (a, b) = futures::join!(waits(), waits());
+            assert!(matches!(
+                (&a, &b),
+                (Err(Error::Cancelled(_)), Err(Error::Cancelled(_)))
+            ));
+            a
+        });
+        sleep(w.t(1)).await?;
+        both.cancel().await?;
+        was_cancelled(both.join().await);
+
+        // Without it.
+        let (sender, receiver) = futures::channel::oneshot::channel();
+        let (other, waits) = futures::channel::oneshot::channel();
+        let nap = |receiver: futures::channel::oneshot::Receiver<i32>| {
+            async_thread(move || thread::await_(move || async move { receiver.await.map_err(Error::other) }))
+        };
+        let both = spawn(async move {
+            let (a, b) = futures::join!(nap(receiver), nap(waits));
+            let told = [&a, &b].map(|r| matches!(r, Err(Error::Cancelled(_))));
+            assert_eq!(told.iter().filter(|told| **told).count(), 1);
+            Ok(())
+        });
+        sleep(w.t(1)).await?;
+        both.cancel_nowait();
+        sleep(w.t(1)).await?;
+        assert!(!both.terminated());
+        // One of them has nobody who listens any more.
+        let _ = (sender.send(1), other.send(2));
+        both.wait().await
     });
 }
 

@@ -3,6 +3,12 @@
 //! A server whose queue is full does not tell when there is a place again: not to a Unix socket that wants to connect, nor
 //! to a datagram that is sent to a path. (A selector even says that one may go on.) So the operation looks again after a
 //! while; after a longer one each time, so that waiting costs next to nothing.
+//!
+//! | instead | rejected because |
+//! |---|---|
+//! | wait until it is writable | a stream that is not connected is always said to be so; the attempt leaves nothing behind that could be waited for |
+//! | wait in a blocking call, in a thread | the system keeps those who block in a queue, and wakes them in turn; but a thread that blocks there cannot be called back, so each attempt that is given up would take a worker along |
+//! | for datagrams, connect first: Linux then does tell when the receiver has room | a connected socket receives from that peer only, and to undo it loses what others have sent meanwhile |
 
 use std::future::Future;
 use std::io;

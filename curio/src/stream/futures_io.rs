@@ -5,6 +5,12 @@
 //!
 //! - an interruption that was delivered before the present run of the task is none of its business (`Waiting::renew`);
 //! - a method of the stream takes the place of a call that was given up.
+//!
+//! A wait that was given up remains until the stream is used again, taken apart or dropped. It holds up nobody: an interruption
+//! passes by an operation that is not polled (`interrupt`, D6). The task runs once too often when the socket becomes ready,
+//! which a future must bear anyway; the reports show the wait; and what goes around the stream, through `get_ref`, finds the
+//! seat taken. (To take it off at the end of the run in which it was woken, the kernel would have to look after each run of
+//! each task. That costs those who wait as one should more than this costs the others.)
 
 use std::io;
 use std::pin::Pin;

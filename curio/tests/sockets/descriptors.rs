@@ -2,8 +2,8 @@
 //! the name of a test and `CURIO_DESCRIPTORS_CHILD` set.
 
 use std::fs::File;
-use std::io::{self, IsTerminal, Write};
-use std::os::fd::AsFd;
+use std::io::{self, IsTerminal, Read, Write};
+use std::os::fd::{AsFd, FromRawFd};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -191,7 +191,20 @@ fn standard_input_may_be_anything() {
     );
 }
 
-/// With a real terminal, which `socat` makes.
+/// A terminal: the side of the one who types and looks, and that of the program.
+#[cfg(target_os = "linux")]
+#[allow(unsafe_code)]
+fn terminal() -> (File, File) {
+    let (mut outer, mut inner) = (-1, -1);
+    let null = std::ptr::null_mut();
+    // SAFETY: the two numbers live here; no name, settings or size are asked for or given.
+    let made = unsafe { libc::openpty(&mut outer, &mut inner, null, null.cast(), null.cast()) };
+    assert_eq!(made, 0, "{}", io::Error::last_os_error());
+    // SAFETY: they were opened just now, and nobody else has them.
+    unsafe { (File::from_raw_fd(outer), File::from_raw_fd(inner)) }
+}
+
+/// With a real terminal.
 #[test]
 #[cfg(target_os = "linux")]
 fn a_terminal_is_left_as_it_was() {
@@ -214,29 +227,20 @@ fn a_terminal_is_left_as_it_was() {
         .unwrap();
         return answer();
     }
-    let Ok(socat) = Command::new("socat").arg("-V").output() else {
-        eprintln!("there is no socat here, so there is no terminal to try");
-        return;
-    };
-    assert!(socat.status.success());
+    let _guard = Alone::start();
+    let (mut outer, inner) = terminal();
     // Lines that are there at once come one by one (P3). The last one is the end, as it is typed.
-    let program = std::env::current_exe().unwrap();
-    let terminal = format!(
-        "EXEC:{} --nocapture a_terminal_is_left_as_it_was,pty,setsid,ctty,echo=0,stderr",
-        program.display()
-    );
-    let mut running = Command::new("socat")
-        .args(["-t", "10", "-", &terminal])
-        .env("CURIO_DESCRIPTORS_CHILD", "1")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
+    outer.write_all(b"one\ntwo\nthree\n\x04").unwrap();
+    let mut running = child("a_terminal_is_left_as_it_was")
+        .stdin(inner.try_clone().unwrap())
+        .stdout(inner)
         .spawn()
         .unwrap();
-    let mut keyboard = running.stdin.take().unwrap();
-    keyboard.write_all(b"one\ntwo\nthree\n\x04").unwrap();
-    drop(keyboard);
-    let output = String::from_utf8(running.wait_with_output().unwrap().stdout).unwrap();
-    let output = output.replace("\r\n", "\n");
+    // What was typed is shown first, as it was there first. When nobody has the inner side any more, to read is an error.
+    let mut output = Vec::new();
+    let _ = outer.read_to_end(&mut output);
+    assert!(running.wait().unwrap().success());
+    let output = String::from_utf8(output).unwrap().replace("\r\n", "\n");
     assert!(
         output.contains("you said one\nyou said two\nyou said three\ngoodbye\n"),
         "{output}"

@@ -447,6 +447,45 @@ mod futures_io {
         });
     }
 
+    /// It still waits, and is woken when the socket is ready. But it stands in nobody's way: not where the task waits for
+    /// something that is not this library's, and would be dropped.
+    #[test]
+    fn a_call_that_was_given_up_holds_up_no_interruption() {
+        cleanly(async || {
+            for data_comes in [false, true] {
+                let (mut s, peer) = streams()?;
+                let given_up = async {
+                    assert!(AsyncReadExt::read(&mut s, &mut [0; 10]).now_or_never().is_none());
+                    std::future::pending::<()>().await;
+                    Ok(())
+                };
+                let talks = async {
+                    if data_comes {
+                        sleep(MS).await?;
+                        peer.write_all(b"hello").await?;
+                    }
+                    Ok::<_, Error>(())
+                };
+                let (waited, talked) = futures::join!(timeout_after(5 * MS, given_up), talks);
+                is_timeout(waited);
+                talked?;
+
+                let task = spawn(async move {
+                    assert!(AsyncReadExt::read(&mut s, &mut [0; 10]).now_or_never().is_none() != data_comes);
+                    assert!(AsyncReadExt::read(&mut s, &mut [0; 10]).now_or_never().is_none());
+                    std::future::pending::<()>().await;
+                });
+                yield_now().await?;
+                if data_comes {
+                    peer.write_all(b"hello").await?;
+                    sleep(MS).await?;
+                }
+                task.cancel().await?;
+            }
+            Ok(())
+        });
+    }
+
     /// The same for writing: the seat is free again.
     #[test]
     fn a_write_that_was_given_up_leaves_its_seat() {
