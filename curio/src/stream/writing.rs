@@ -8,10 +8,14 @@ use std::task::{Context as TaskContext, Poll, ready};
 
 use crate::error::Result;
 use crate::net::bytes::{Writable, WriteAll};
-use crate::traps::Waiting;
+use crate::traps::{Label, Waiting};
 
 /// Pieces are gathered until they are so many bytes.
 const CHUNK: usize = 8 * 1024;
+
+/// How often it goes on that it has only run out of budget, before it asks whether it is interrupted. A task that asks never
+/// is dropped at last (`interrupt`, D6), and then nobody would know how much was written.
+const MAX_ROUNDS: u8 = 32;
 
 /// The operation of [`Stream::write_lines`](super::Stream::write_lines).
 #[must_use = "it does nothing unless it is awaited"]
@@ -22,6 +26,7 @@ pub struct WriteLines<'a, S, I> {
     /// How much of the chunk is written, and how much of those before.
     done: usize,
     before: usize,
+    rounds: u8,
     waiting: Waiting,
     place: &'static Location<'static>,
 }
@@ -34,8 +39,30 @@ impl<'a, S: Writable, I> WriteLines<'a, S, I> {
             chunk: Vec::new(),
             done: 0,
             before: 0,
+            rounds: 0,
             waiting: Waiting::new(),
             place,
+        }
+    }
+}
+
+impl<S, I> WriteLines<'_, S, I> {
+    /// The chunk is not yet written: because the peer does not take it, or because the budget is spent.
+    fn poll_interruption(&mut self, cx: &mut TaskContext<'_>) -> Poll<Result<()>> {
+        self.rounds = if self.waiting.is_waiting() {
+            0
+        } else {
+            self.rounds + 1
+        };
+        if self.rounds < MAX_ROUNDS {
+            return Poll::Pending;
+        }
+        self.rounds = 0;
+        let asked = self.waiting.wait(cx, Label::WRITE_WAIT, self.place);
+        self.waiting.complete();
+        match asked {
+            Ok(()) => Poll::Pending,
+            Err(error) => Poll::Ready(Err(error)),
         }
     }
 }
@@ -64,7 +91,11 @@ where
             let written = Pin::new(&mut write).poll(cx);
             this.done = write.done;
             this.waiting = std::mem::take(&mut write.waiting);
-            if let Err(error) = ready!(written) {
+            let written = match written {
+                Poll::Ready(written) => written,
+                Poll::Pending => ready!(this.poll_interruption(cx)),
+            };
+            if let Err(error) = written {
                 return Poll::Ready(Err(error.after_bytes(this.before + this.done)));
             }
             this.before += std::mem::take(&mut this.done);

@@ -12,6 +12,7 @@
 #![allow(dead_code, missing_docs, unreachable_pub)]
 
 use std::cell::Cell;
+use std::io::Write as _;
 use std::ops::Deref;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, mpsc};
@@ -73,6 +74,7 @@ pub fn everywhere(program: impl AsyncFn(World) -> Result<()>) {
 /// The same under so many schedules: for programs that start threads, which take longer and have more orders than those.
 #[track_caller]
 pub fn everywhere_under(seeds: u64, program: impl AsyncFn(World) -> Result<()>) {
+    let _guard = Watchdog::start();
     virtually_under(seeds, &program);
     for millis in [4, 16, 64, 256] {
         let attempt = catch_unwind(AssertUnwindSafe(|| {
@@ -335,7 +337,8 @@ fn watch() -> mpsc::Sender<()> {
     let place = std::panic::Location::caller();
     std::thread::spawn(move || {
         if ended.recv_timeout(Duration::from_secs(120)) == Err(mpsc::RecvTimeoutError::Timeout) {
-            eprintln!("the test at {place} hangs");
+            // Not by `eprintln`, which a test keeps until it has ended.
+            let _ = writeln!(std::io::stderr(), "the test at {place} hangs");
             std::process::exit(101);
         }
     });

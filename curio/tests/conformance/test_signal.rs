@@ -9,8 +9,6 @@
 //! They run one after the other, because signals belong to the whole process, and compare what it does with signals before
 //! and after. Storms, shutdowns and other programs' handlers are in `tests/signals.rs`.
 
-use std::sync::{Mutex, PoisonError};
-
 use curio::signal::{SIGUSR1, SIGUSR2, Signal, ignore, raise};
 use curio::{Result, SignalEvent, SignalQueue, sleep, spawn, timeout_after};
 
@@ -31,8 +29,7 @@ fn dispositions() -> Vec<String> {
 /// Runs the program as all others are run, but without others that have to do with signals.
 #[track_caller]
 fn alone(program: impl AsyncFn(World) -> Result<()>) {
-    static TURN: Mutex<()> = Mutex::new(());
-    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let _guard = Alone::start();
     let before = dispositions();
     everywhere(program);
     assert_eq!(dispositions(), before);
@@ -62,7 +59,6 @@ fn test_task_signal() {
 
 #[test]
 fn test_task_signal_event() {
-    let _guard = Alone::start();
     alone(async |w| {
         let results = Results::default();
         let waits_for = |signal: Signal| {
