@@ -56,6 +56,9 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// # curio::run(serve()).unwrap();
 /// ```
 #[non_exhaustive]
+// What goes with a variant begins at the second word. Else it may be anywhere behind the tag, and a result on its way out of an
+// operation, which nearly always is a value, is moved in pieces of four, two and one bytes.
+#[repr(usize)]
 pub enum Error {
     /// The task was cancelled (Python Curio: `TaskCancelled`).
     Cancelled(Progress),
