@@ -5,7 +5,7 @@
 //! allocation.
 //!
 //! ```text
-//!            poll                 a value
+//!            run                  a value
 //!   IDLE ───────────▶ BUSY ─────────────────────▶ DONE ──take──▶ TAKEN
 //!    ▲ ╲               │ ╲                         ▲
 //!    │  ╲   pending    │  ╲ error, panic           │
@@ -16,7 +16,7 @@
 //!
 //! | status | stage holds | who may touch the stage                          |
 //! |--------|-------------|--------------------------------------------------|
-//! | IDLE   | the future  | `poll`, `fail`, the drop of the cell             |
+//! | IDLE   | the future  | `run`, `fail`, the drop of the cell              |
 //! | BUSY   | the future  | only the function that set it (C1)               |
 //! | ENDING | the future  | `fail`, the drop of the cell                     |
 //! | DONE   | the result  | `take`, the drop of the cell                     |
@@ -29,13 +29,16 @@
 
 #![allow(unsafe_code)]
 
+use std::any::Any;
 use std::cell::{Cell, UnsafeCell};
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use crate::error::{Result, TaskError};
+use crate::contain::contain;
+use crate::error::{Error, TaskError};
 use crate::outcome::{Outcome, Value};
 
 const IDLE: u64 = 0;
@@ -115,6 +118,24 @@ impl Header {
     pub(crate) fn discount_cycle(&self) {
         self.0.set(self.0.get().wrapping_sub(CYCLE));
     }
+
+    /// From IDLE to BUSY, one cycle later. False if the task is not idle.
+    #[inline]
+    fn begin_run(&self) -> bool {
+        let word = self.0.get();
+        let is_idle = word & STATUS == IDLE;
+        if is_idle {
+            self.0.set(word.wrapping_add(CYCLE | BUSY));
+        }
+        is_idle
+    }
+
+    /// From BUSY back to IDLE.
+    #[inline]
+    fn end_run(&self) {
+        debug_assert_eq!(self.status(), BUSY);
+        self.0.set(self.0.get() - BUSY);
+    }
 }
 
 /// Sets a status when it is dropped, so that an unwinding future leaves a true one behind.
@@ -140,12 +161,30 @@ pub(crate) struct TaskCell<F: Future<Output: Outcome>> {
     stage: UnsafeCell<Stage<F, Value<F>>>,
 }
 
+/// What has come of one run of a task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ran {
+    /// The task goes on later, or has not run at all, because it is being run or has ended.
+    Pending,
+    /// It has ended with a value.
+    Ended,
+    /// It has ended otherwise.
+    Failed,
+}
+
+/// Why a task has no value.
+pub(crate) enum Failure {
+    Error(Error),
+    Panic(Box<dyn Any + Send>),
+}
+
 /// A task as the kernel sees it.
 pub(crate) trait Runnable {
     fn header(&self) -> &Header;
-    /// Runs the task once. A value stays in the cell; an error is handed to the kernel, which knows what it means and
-    /// calls `fail`.
-    fn poll(&self, cx: &mut Context<'_>) -> Poll<Result<()>>;
+    /// Runs the task once. A value stays in the cell; a `failure` is handed to the kernel, which knows what it means and
+    /// calls `fail`. (It takes the `Rc` itself, which spares the kernel the way from there to the cell; and a result of one
+    /// byte, as nearly every run ends with `Pending`.)
+    fn run(self: Rc<Self>, cx: &mut Context<'_>, failure: &mut Option<Failure>) -> Ran;
     /// Drops the future, if it is still there, and ends the task with an error.
     fn fail(&self, error: TaskError);
     /// The name of the future's type.
@@ -168,6 +207,22 @@ impl<F: Future<Output: Outcome>> TaskCell<F> {
         })
     }
 
+    /// The future has given its output. If that is a value, the future is dropped here.
+    #[inline]
+    fn end(&self, output: F::Output, failure: &mut Option<Failure>) -> Ran {
+        match output.into_result() {
+            Ok(value) => {
+                self.finish(Ok(value));
+                Ran::Ended
+            }
+            Err(error) => {
+                self.header.set_status(ENDING);
+                *failure = Some(Failure::Error(error));
+                Ran::Failed
+            }
+        }
+    }
+
     /// Puts the result into the stage, dropping in place what is there. The caller has set BUSY, so that the drop of the
     /// future, which is user code, cannot come back in here (C1).
     fn finish(&self, result: Result<Value<F>, TaskError>) {
@@ -188,32 +243,36 @@ impl<F: Future<Output: Outcome>> Runnable for TaskCell<F> {
         &self.header
     }
 
-    fn poll(&self, cx: &mut Context<'_>) -> Poll<Result<()>> {
+    fn run(self: Rc<Self>, cx: &mut Context<'_>, failure: &mut Option<Failure>) -> Ran {
         let header = &self.header;
-        if header.status() != IDLE {
-            return Poll::Pending;
+        if !header.begin_run() {
+            return Ran::Pending;
         }
-        header.set_status(BUSY);
-        header.count_cycle();
-        let mut leave = Leave { header, next: ENDING };
         // SAFETY: status was IDLE and is BUSY, so nobody else touches the stage (C1).
-        let Stage::Future(future) = (unsafe { &mut *self.stage.get() }) else {
-            return Poll::Pending;
+        let ran = if let Stage::Future(future) = unsafe { &mut *self.stage.get() } {
+            // SAFETY: the future stays where it is until it is dropped in place by `finish` or with the cell (C2).
+            let future = unsafe { Pin::new_unchecked(future) };
+            let polled = catch_unwind(AssertUnwindSafe(|| match future.poll(cx) {
+                Poll::Pending => {
+                    header.end_run();
+                    Ran::Pending
+                }
+                Poll::Ready(output) => self.end(output, failure),
+            }));
+            polled.unwrap_or_else(|panic| {
+                header.set_status(ENDING);
+                *failure = Some(Failure::Panic(panic));
+                Ran::Failed
+            })
+        } else {
+            header.set_status(ENDING);
+            Ran::Pending
         };
-        // SAFETY: the future stays where it is until it is dropped in place by `finish` or with the cell (C2).
-        let future = unsafe { Pin::new_unchecked(future) };
-        match future.poll(cx).map(Outcome::into_result) {
-            Poll::Pending => {
-                leave.next = IDLE;
-                Poll::Pending
-            }
-            Poll::Ready(Ok(value)) => {
-                self.finish(Ok(value));
-                leave.next = DONE;
-                Poll::Ready(Ok(()))
-            }
-            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+        // Nearly always the table has another.
+        if Rc::strong_count(&self) == 1 {
+            contain(|| drop(self));
         }
+        ran
     }
 
     fn fail(&self, error: TaskError) {
@@ -284,9 +343,9 @@ impl Runnable for MainCell {
     }
 
     /// The kernel polls the main future itself; this only keeps the count.
-    fn poll(&self, _cx: &mut Context<'_>) -> Poll<Result<()>> {
+    fn run(self: Rc<Self>, _cx: &mut Context<'_>, _failure: &mut Option<Failure>) -> Ran {
         self.header.count_cycle();
-        Poll::Pending
+        Ran::Pending
     }
 
     fn fail(&self, _error: TaskError) {

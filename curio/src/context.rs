@@ -74,6 +74,8 @@ pub(crate) struct Context {
     pub(crate) run_epoch: Cell<u64>,
     budget: Cell<u32>,
     pub(crate) clock: Clock,
+    /// Whether the order of the ready queue is shuffled.
+    pub(crate) shuffles: bool,
     origin: Instant,
     /// The time in ticks (see [`ticks`]). It is read when it is first needed in a run of a task, and kept for the rest of
     /// that run; 0: not read yet.
@@ -136,6 +138,7 @@ impl Context {
             run_epoch: Cell::new(0),
             budget: Cell::new(BUDGET),
             clock,
+            shuffles: seed.is_some(),
             origin,
             now: Cell::new(0),
             virtual_now: Cell::new(virtual_now),
@@ -176,7 +179,7 @@ impl Context {
             return State::Running;
         }
         match tables.waiting_for(index) {
-            _ if tables.tasks[index as usize].is_queued() => State::Ready,
+            _ if tables.slot(index).is_queued() => State::Ready,
             Some(label) => State::Waiting(label),
             None => State::Waiting(Label::FOREIGN_WAIT),
         }
@@ -238,7 +241,7 @@ impl Context {
     pub(crate) fn is_hot(&self, task: Key) -> bool {
         let tables = self.tables.borrow();
         let task = tables.find_task(task);
-        task.is_some_and(|task| tables.tasks[task as usize].hot != 0)
+        task.is_some_and(|task| tables.slot(task).hot != 0)
     }
 
     /// Works on the tables in a way that may interrupt the running task itself.
@@ -246,12 +249,8 @@ impl Context {
         self.with_tables(|tables| {
             let result = f(tables);
             if let Some(task) = self.task.get() {
-                self.hot.set(
-                    tables
-                        .tasks
-                        .get(task.index() as usize)
-                        .is_some_and(|slot| slot.hot != 0),
-                );
+                let task = tables.find_task(task);
+                self.hot.set(task.is_some_and(|task| tables.slot(task).hot != 0));
             }
             result
         })
@@ -260,12 +259,13 @@ impl Context {
     /// Counts an operation that completes at once. False: the task has had its share, and must let others run.
     #[inline]
     pub(crate) fn spend(&self) -> bool {
-        let left = self.budget.get();
-        if left == 0 {
-            return false;
+        match self.budget.get().checked_sub(1) {
+            Some(left) => {
+                self.budget.set(left);
+                true
+            }
+            None => false,
         }
-        self.budget.set(left - 1);
-        true
     }
 
     /// Whether the running task may wait for the end of this one.
@@ -449,9 +449,15 @@ pub(crate) fn with<R>(f: impl FnOnce(Option<&Context>) -> R) -> R {
 /// Calls `f` with the kernel that runs in this thread and the task it polls.
 #[inline(always)]
 pub(crate) fn with_task<R>(f: impl FnOnce(&Context, u32) -> Result<R>) -> Result<R> {
+    with_running(|context, task| f(context, task.index()))
+}
+
+/// The same with the key of the task.
+#[inline(always)]
+pub(crate) fn with_running<R>(f: impl FnOnce(&Context, Key) -> Result<R>) -> Result<R> {
     with(|context| match context {
         Some(context) => match context.task.get() {
-            Some(task) => f(context, task.index()),
+            Some(task) => f(context, task),
             None => Err(Error::NoKernel),
         },
         None => Err(Error::NoKernel),
@@ -481,7 +487,7 @@ pub(crate) fn escaped(task: Key) {
         if let Some(context) = context.filter(|c| c.id == task.kernel()) {
             let mut tables = context.tables.borrow_mut();
             if let Some(index) = tables.find_task(task) {
-                tables.slot(index).escape();
+                tables.slot_mut(index).escape();
             }
         }
     });

@@ -712,8 +712,8 @@ impl<T> TaskGroup<T> {
             return false;
         };
         let tables = context.tables.borrow();
-        let slot = tables.tasks.get(key.index() as usize);
-        slot.is_some_and(|slot| self.group.roll.borrow().has(slot.id(), key))
+        let task = tables.find_task(key);
+        task.is_some_and(|task| self.group.roll.borrow().has(tables.slot(task).id(), key))
     }
 
     /// The same for somebody who waits for others than daemons: a daemon may.
@@ -781,7 +781,7 @@ impl<T> Drop for Group<T> {
 fn runs_daemon() -> bool {
     let daemon = context::with_task(|context, task| {
         let tables = context.tables.borrow();
-        Ok(tables.tasks[task as usize].is_daemon())
+        Ok(tables.slot(task).is_daemon())
     });
     daemon.unwrap_or(false)
 }

@@ -169,7 +169,7 @@ fn running_task() -> Option<Handle<dyn Runnable>> {
         let context = context?;
         let key = context.task.get()?;
         let tables = context.tables.borrow();
-        let slot = tables.tasks.get(key.index() as usize)?;
+        let slot = tables.slot(tables.find_task(key)?);
         Some(Handle {
             cell: slot.cell.clone(),
             context: context.weak(),

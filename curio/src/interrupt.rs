@@ -39,10 +39,10 @@ pub(crate) struct Closed {
 impl Tables {
     /// The task's own scope, which is made when it is first needed (S1).
     fn root(&mut self, task: u32) -> u32 {
-        match self.slot(task).root {
+        match self.waits.entry(task).root {
             NONE => {
                 let root = self.scopes.open(task, NONE, Kind::Task, self.epoch);
-                self.slot(task).root = root;
+                self.waits.entry_mut(task).root = root;
                 root
             }
             root => root,
@@ -116,7 +116,7 @@ impl Tables {
             self.note(|log, tables| log.timeout_removed(tables, index));
         }
         if self.scopes.get(index).is_hot() {
-            self.slot(task).hot -= 1;
+            self.slot_mut(task).hot -= 1;
         }
         self.scopes.remove(index);
         Closed {
@@ -191,11 +191,15 @@ impl Tables {
         }
         let hot = scope.is_hot();
         scope.due = true;
-        self.slot(task).hot += u32::from(!hot);
+        self.slot_mut(task).hot += u32::from(!hot);
         self.note(|log, tables| log.interrupt(tables, index));
         if kind == Kind::Task {
-            let first = self.slot(task).first_wait;
-            self.wake_all(first);
+            let entry = self.waits.entry(task);
+            let own = entry.wait.armed != Armed::Idle && !entry.wait.is_linked(task);
+            self.wake_all(entry.first_wait);
+            if own {
+                self.wake(task);
+            }
         }
         self.wake_below(index);
         // The boundaries must look too (D6), and they have no node of their own.
@@ -227,7 +231,7 @@ impl Tables {
     fn due_for(&self, task: u32, scope: u32, started: Option<u64>) -> Option<u32> {
         let mut found = None;
         let mut at = match scope {
-            NONE => self.tasks[task as usize].root,
+            NONE => self.waits.entry(task).root,
             scope => scope,
         };
         while at != NONE {
@@ -258,7 +262,7 @@ impl Tables {
 
     /// Whether a delivery since `started` was for an operation below `before` that is below `now` from now on.
     pub(crate) fn has_missed(&self, task: u32, before: u32, now: u32, started: u64) -> bool {
-        let root = self.tasks[task as usize].root;
+        let root = self.waits.entry(task).root;
         let place = |scope: u32| if scope == NONE { root } else { scope };
         let mut at = place(before);
         while at != NONE && self.scopes.get(at).kind != Kind::Shield {
@@ -280,7 +284,7 @@ impl Tables {
     /// Whether something is pending for this place, be it behind a shield.
     pub(crate) fn is_pending(&self, task: u32, scope: u32) -> bool {
         let mut at = match scope {
-            NONE => self.tasks[task as usize].root,
+            NONE => self.waits.entry(task).root,
             scope => scope,
         };
         while at != NONE {
@@ -346,7 +350,7 @@ impl Tables {
                     self.timers.remove(timer);
                     self.note(|log, tables| log.timeout_removed(tables, child));
                 }
-                self.slot(task).hot -= u32::from(cooled);
+                self.slot_mut(task).hot -= u32::from(cooled);
                 self.disarm_below(child);
             }
             child = next;
@@ -356,12 +360,12 @@ impl Tables {
     /// Notes what an operation or a shield owes that began at `since` and is over now (D4).
     #[cold]
     pub(crate) fn owe(&mut self, task: u32, scope: u32, since: u64) {
-        if self.tasks.get(task as usize).is_none_or(|slot| slot.hot == 0) {
+        if self.waits.task(task).is_none_or(|slot| slot.hot == 0) {
             return;
         }
         let mut owed = None;
         let mut at = match scope {
-            NONE => self.slot(task).root,
+            NONE => self.waits.entry(task).root,
             scope => scope,
         };
         while at != NONE {
@@ -435,11 +439,11 @@ impl Tables {
 
     /// The same for the task itself; only for a hot task.
     pub(crate) fn task_boundary(&mut self, task: u32) -> Option<Error> {
-        let root = self.slot(task).root;
+        let root = self.waits.entry(task).root;
         if root == NONE {
             return None;
         }
-        if self.slot(task).first_wait != NONE || self.is_occupied(root, NONE) {
+        if self.waits_directly(task, NONE) || self.is_occupied(root, NONE) {
             return self.neglected(task, root);
         }
         let target = self.due_for(task, NONE, None)?;
@@ -499,12 +503,16 @@ impl Tables {
         if scope != NONE {
             return self.is_occupied(scope, own);
         }
-        let Some(slot) = self.tasks.get(task as usize) else {
-            return false;
-        };
-        let first = slot.first_wait;
+        let root = self.waits.entry(task).root;
+        self.waits_directly(task, own) || root != NONE && self.is_occupied(root, NONE)
+    }
+
+    /// Whether an operation waits directly below the task. `own` does not count.
+    fn waits_directly(&self, task: u32, own: u32) -> bool {
+        let entry = self.waits.entry(task);
+        let first = entry.first_wait;
         first != NONE && (first != own || self.waits.get(first).next != NONE)
-            || slot.root != NONE && self.is_occupied(slot.root, NONE)
+            || entry.wait.armed != Armed::Idle && !entry.wait.is_linked(task) && own != task
     }
 
     /// Whether an operation waits, or a shield is open, below the scope. `own` does not count.

@@ -31,7 +31,7 @@ use std::task::{Context as TaskContext, Poll};
 use std::time::{Duration, Instant};
 
 use crate::activation::Ending;
-use crate::cell::{MainCell, Runnable};
+use crate::cell::{Failure, MainCell, Ran, Runnable};
 use crate::contain::contain;
 use crate::context::{self, Context, Running};
 use crate::error::{Error, Result, TaskError};
@@ -267,7 +267,7 @@ impl Kernel {
         self.context.tell();
         match self.context.exit.take() {
             Some(code) => Err(Error::Exit(code)),
-            None => Ok(!self.context.tables.borrow().tasks.is_empty()),
+            None => Ok(self.context.tables.borrow().tasks != 0),
         }
     }
 
@@ -390,11 +390,23 @@ impl Kernel {
     /// Runs up to `count` tasks that are ready.
     fn run_batch(&self, count: usize, main: &mut Main<'_>) {
         let context = &*self.context;
-        let observed = context.activations.is_some();
+        if context.activations.is_some() || context.shuffles {
+            self.run_tasks::<true>(count, main);
+        } else {
+            self.run_tasks::<false>(count, main);
+        }
+        context.task.set(None);
+    }
+
+    /// The same; with `WATCHED`, activations look on, or the order is shuffled.
+    fn run_tasks<const WATCHED: bool>(&self, count: usize, main: &mut Main<'_>) {
+        let context = &*self.context;
+        let mut failure = None;
         for _ in 0..count {
             let mut tables = context.tables.borrow_mut();
-            if observed {
+            if WATCHED {
                 tables.note_queue();
+                tables.draw();
             }
             let Some(Next { key, cell, mut hot }) = tables.next_ready() else {
                 break;
@@ -405,12 +417,26 @@ impl Kernel {
                 context.run_epoch.set(tables.epoch);
             }
             drop(tables);
-            if observed {
+            if WATCHED {
                 hot = self.tell_running(key);
             }
+            // No borrow is held while the task runs (I2).
             context.begin_run(key, hot);
-            self.run_task(key, cell, hot, main);
-            if observed {
+            let waker = waker::new(key);
+            let mut cx = TaskContext::from_waker(&waker);
+            let ran = cell.run(&mut cx, &mut failure);
+            let is_main = main.key == Some(key);
+            if is_main {
+                self.run_main_once(key, hot, main, &mut cx);
+            } else {
+                match ran {
+                    Ran::Pending if hot => self.look_at_boundary(key),
+                    Ran::Pending => {}
+                    Ran::Ended => self.remove(key),
+                    Ran::Failed => self.has_failed(key, failure.take()),
+                }
+            }
+            if WATCHED {
                 let mut tables = context.tables.borrow_mut();
                 tables.note(|log, tables| log.suspended(tables, key, main.done));
                 drop(tables);
@@ -418,11 +444,11 @@ impl Kernel {
                     self.answer_looks(main);
                 }
             }
-            if main.done {
+            // A task that was looked at may have been the main one.
+            if (is_main || WATCHED) && main.done {
                 break;
             }
         }
-        context.task.set(None);
     }
 
     /// Tells the activations that a task runs, and everything before. What they do may concern it: gives whether it has
@@ -436,47 +462,50 @@ impl Kernel {
         self.context.is_hot(key)
     }
 
-    /// Runs a task once. No borrow is held meanwhile (I2).
-    #[inline]
-    fn run_task(&self, key: Key, cell: Rc<dyn Runnable>, hot: bool, main: &mut Main<'_>) {
-        let waker = waker::new(key);
-        let mut cx = TaskContext::from_waker(&waker);
-        if main.key == Some(key) {
-            let _ = cell.poll(&mut cx);
-            main.done = (main.poll)(&mut cx).is_ready();
-            if hot && !main.done {
-                main.dropped = self.context.tables.borrow_mut().task_boundary(key.index());
-                main.done = main.dropped.is_some();
-            }
-            return;
+    #[inline(never)]
+    fn run_main_once(&self, key: Key, hot: bool, main: &mut Main<'_>, cx: &mut TaskContext<'_>) {
+        main.done = (main.poll)(cx).is_ready();
+        if hot && !main.done {
+            main.dropped = self.context.tables.borrow_mut().task_boundary(key.index());
+            main.done = main.dropped.is_some();
         }
-        match catch_unwind(AssertUnwindSafe(|| cell.poll(&mut cx))) {
-            Ok(Poll::Pending) if !hot => {}
-            Ok(Poll::Pending) => {
-                let error = self.context.tables.borrow_mut().task_boundary(key.index());
-                if let Some(error) = error {
-                    self.fail(key, cell, error);
-                }
-            }
-            Ok(Poll::Ready(Ok(()))) => self.remove(key, cell),
-            Ok(Poll::Ready(Err(error))) => self.fail(key, cell, error),
-            Err(panic) => {
-                self.panicked(key, cell, &*panic);
+    }
+
+    /// A task is pending that has something to look at its scopes for (D6 of `interrupt`).
+    #[inline(never)]
+    fn look_at_boundary(&self, key: Key) {
+        let mut tables = self.context.tables.borrow_mut();
+        let task = tables.find_task(key);
+        let error = task.and_then(|task| tables.task_boundary(task));
+        drop(tables);
+        if let Some(error) = error {
+            self.fail(key, error);
+        }
+    }
+
+    #[inline(never)]
+    fn has_failed(&self, key: Key, failure: Option<Failure>) {
+        match failure {
+            None => {}
+            Some(Failure::Error(error)) => self.fail(key, error),
+            Some(Failure::Panic(panic)) => {
+                self.panicked(key, &*panic);
                 contain(|| drop(panic));
             }
         }
     }
 
     /// A task has ended with an error.
-    fn fail(&self, key: Key, cell: Rc<dyn Runnable>, error: Error) {
-        let error = self.context.with_tables(|tables| {
-            let cancelled = tables.was_cancelled(key.index());
-            let slot = tables.slot(key.index());
-            let (id, spawned) = (slot.id(), slot.spawned);
-            let name = tables.name(&tables.tasks[key.index() as usize]);
-            let (error, cancelled) = at_task_edge(error, cancelled);
-            TaskError::failed(id, name, spawned, error, cancelled)
+    fn fail(&self, key: Key, error: Error) {
+        let found = self.context.with_tables(|tables| {
+            let task = tables.find_task(key)?;
+            let slot = tables.slot(task);
+            let (error, cancelled) = at_task_edge(error, tables.was_cancelled(task));
+            let error = TaskError::failed(slot.id(), tables.name(slot), slot.spawned, error, cancelled);
+            Some((slot.cell.clone(), error))
         });
+        // Nothing is found if it was dropped while it ran.
+        let Some((cell, error)) = found else { return };
         if let Some(code) = error.exit_code() {
             let first = self.context.exit.take();
             self.context.exit.set(first.or(Some(code)));
@@ -487,11 +516,13 @@ impl Kernel {
     }
 
     /// A task has panicked. The panic hook has printed where; here is who.
-    fn panicked(&self, key: Key, cell: Rc<dyn Runnable>, panic: &(dyn Any + Send)) {
-        let error = self.context.with_tables(|tables| {
-            let slot = &tables.tasks[key.index() as usize];
-            TaskError::panicked(slot.id(), tables.name(slot), slot.spawned, panic)
+    fn panicked(&self, key: Key, panic: &(dyn Any + Send)) {
+        let found = self.context.with_tables(|tables| {
+            let slot = tables.slot(tables.find_task(key)?);
+            let error = TaskError::panicked(slot.id(), tables.name(slot), slot.spawned, panic);
+            Some((slot.cell.clone(), error))
         });
+        let Some((cell, error)) = found else { return };
         if !cell.header().is_watched() {
             error.log();
         }
@@ -504,15 +535,16 @@ impl Kernel {
         });
         // Drops the future, if it is still there: user code.
         contain(|| cell.fail(error));
-        self.remove(key, cell);
+        self.remove(key);
+        contain(|| drop(cell));
     }
 
     /// Takes the ended task out of the tables.
-    #[inline]
-    fn remove(&self, key: Key, cell: Rc<dyn Runnable>) {
+    #[inline(never)]
+    fn remove(&self, key: Key) {
         // What follows is no part of its run.
         self.context.task.set(None);
-        drop(self.context.with_tables(|tables| tables.remove_task(key)));
+        let cell = self.context.with_tables(|tables| tables.remove_task(key));
         // If the handle is gone, so is now the value: user code again.
         contain(|| drop(cell));
     }
@@ -530,7 +562,7 @@ impl fmt::Debug for Kernel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let tables = self.context.tables.borrow();
         f.debug_struct("Kernel")
-            .field("tasks", &tables.tasks.len())
+            .field("tasks", &tables.tasks)
             .field("waits", &tables.waits.len())
             .field("scopes", &tables.scopes.len())
             .field("timers", &tables.timers.len())

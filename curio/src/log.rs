@@ -119,12 +119,12 @@ impl Log {
     // ---- Tasks
 
     fn task(&self, tables: &Tables, task: u32) -> Option<Rc<TaskInfo>> {
-        let slot = tables.tasks.get(task as usize)?;
+        let slot = tables.waits.task(task)?;
         self.tasks.get(&slot.id()).cloned()
     }
 
     pub(crate) fn created(&mut self, tables: &Tables, task: u32) {
-        let slot = &tables.tasks[task as usize];
+        let slot = tables.slot(task);
         let info = Rc::new(TaskInfo {
             id: slot.id(),
             name: tables.name(slot).to_string(),
@@ -141,7 +141,7 @@ impl Log {
     /// A task that is just being created says so itself.
     fn catch_up(&mut self, tables: &Tables) {
         for at in self.queued..tables.ready.len() {
-            if let Some(task) = self.task(tables, tables.ready[at]) {
+            if let Some(task) = self.task(tables, tables.ready.get(at)) {
                 self.push(Record::Ready(task));
             }
         }
@@ -164,7 +164,7 @@ impl Log {
         let wait = tables.latest_wait(index);
         let state = match wait {
             _ if ended => State::Terminated,
-            _ if tables.tasks[index as usize].is_queued() => State::Ready,
+            _ if tables.slot(index).is_queued() => State::Ready,
             Some(wait) => State::Waiting(wait.label),
             None => State::Waiting(Label::FOREIGN_WAIT),
         };
@@ -210,13 +210,13 @@ impl Log {
     /// How the task has ended that will leave the tables.
     pub(crate) fn ends(&mut self, tables: &Tables, task: Key, ending: Ending, error: Option<TaskError>) {
         if let Some(index) = tables.find_task(task) {
-            let id = tables.tasks[index as usize].id();
+            let id = tables.slot(index).id();
             self.endings.insert(id, (ending, error));
         }
     }
 
     pub(crate) fn terminated(&mut self, tables: &Tables, task: u32) {
-        let id = tables.tasks[task as usize].id();
+        let id = tables.slot(task).id();
         let (ending, error) = self.endings.remove(&id).unwrap_or((Ending::Value, None));
         if let Some(task) = self.tasks.remove(&id) {
             if self.running.take_if(|running| *running == id).is_some() {
@@ -230,9 +230,9 @@ impl Log {
 
     fn until(tables: &Tables, armed: Armed) -> Until {
         match armed {
-            Armed::Nothing | Armed::Notified => Until::Woken,
+            Armed::Idle | Armed::Nothing | Armed::Notified => Until::Woken,
             Armed::Timer(timer) => Until::Time(context::instant(tables.timers.deadline(timer))),
-            Armed::Join { task, .. } => Until::Task(tables.tasks[task as usize].id()),
+            Armed::Join { task, .. } => Until::Task(tables.slot(task).id()),
             Armed::List { list, .. } => Until::Listed(tables.waits.list_number(list)),
             Armed::Reader(source) => Until::Readable(tables.socket_number(source)),
             Armed::Writer(source) => Until::Writable(tables.socket_number(source)),
@@ -295,8 +295,8 @@ impl Log {
         }
     }
 
-    /// A wait has ended; its node was given back just now.
-    pub(crate) fn left(&mut self, tables: &Tables, index: u32, completed: bool) {
+    /// A wait has ended, for which this was armed.
+    pub(crate) fn left(&mut self, index: u32, armed: Armed, completed: bool) {
         let interrupted = self.interrupted.take_if(|wait| *wait == index).is_some();
         let how = match (completed, interrupted) {
             (true, _) => Left::Completed,
@@ -304,7 +304,7 @@ impl Log {
             (false, false) => Left::Dropped,
         };
         if let Some(wait) = self.waits.remove(&index) {
-            if let Armed::Timer(_) = tables.waits.get(index).armed {
+            if let Armed::Timer(_) = armed {
                 self.wait_timer(wait.clone(), TimerEvent::Removed);
             }
             self.push(Record::Left(wait, how));

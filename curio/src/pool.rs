@@ -44,6 +44,12 @@ impl<T: Default> Pool<T> {
     /// If there are more than a key can name.
     #[inline(always)]
     pub(crate) fn claim(&mut self) -> Key {
+        self.claim_mut().0
+    }
+
+    /// The same, with what is in the place.
+    #[inline(always)]
+    pub(crate) fn claim_mut(&mut self) -> (Key, &mut T) {
         if self.free == END {
             self.grow();
         }
@@ -53,7 +59,7 @@ impl<T: Default> Pool<T> {
         let place = &mut self.places[index as usize];
         self.free = place.tag as u32;
         place.tag = key.number();
-        key
+        (key, &mut place.content)
     }
 
     #[cold]
@@ -108,10 +114,35 @@ impl<T: Default> Pool<T> {
         &mut self.places[index as usize].content
     }
 
-    /// What is in all places that are taken.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
-        let taken = self.places.iter().filter(|place| place.tag > END as usize);
-        taken.map(|place| &place.content)
+    /// What is at this place, if there is such a place.
+    #[inline]
+    pub(crate) fn try_get_mut(&mut self, index: u32) -> Option<&mut T> {
+        Some(&mut self.places.get_mut(index as usize)?.content)
+    }
+
+    #[inline]
+    pub(crate) fn try_get(&self, index: u32) -> Option<&T> {
+        Some(&self.places.get(index as usize)?.content)
+    }
+
+    /// The key of the present holder besides.
+    #[inline]
+    pub(crate) fn place_mut(&mut self, index: u32) -> Option<(Option<Key>, &mut T)> {
+        let place = self.places.get_mut(index as usize)?;
+        Some((Key::from_number(place.tag), &mut place.content))
+    }
+
+    /// What is in all places that are taken, by their number.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &T)> {
+        let places = (0..).zip(&self.places);
+        let taken = places.filter(|(_, place)| place.tag > END as usize);
+        taken.map(|(index, place)| (index, &place.content))
+    }
+
+    /// The same, to be changed.
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        let taken = self.places.iter_mut().filter(|place| place.tag > END as usize);
+        taken.map(|place| &mut place.content)
     }
 
     /// How many places are taken. It counts them.
@@ -150,7 +181,7 @@ mod tests {
         for n in [1, 3] {
             pool.release(keys[n].index());
         }
-        assert_eq!(pool.iter().copied().collect::<Vec<_>>(), ["a", "c"]);
+        assert_eq!(pool.iter().map(|(_, name)| *name).collect::<Vec<_>>(), ["a", "c"]);
         assert_eq!(pool.len(), 2);
     }
 }

@@ -622,10 +622,10 @@ impl fmt::Debug for CancelWithin<'_> {
 pub(crate) fn drop_task(context: &Context, key: Key, why: &'static str) {
     let found = context.with_tables(|tables| {
         let index = tables.find_task(key)?;
-        let slot = &tables.tasks[index as usize];
+        let slot = tables.slot(index);
         let error = TaskError::dropped(slot.id(), tables.name(slot), slot.spawned, why);
         tables.note(|log, tables| log.ends(tables, key, error.ending(), Some(error.clone())));
-        let slot = &tables.tasks[index as usize];
+        let slot = tables.slot(index);
         Some((slot.cell.clone(), error))
     });
     let Some((cell, error)) = found else { return };

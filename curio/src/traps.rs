@@ -186,11 +186,11 @@ impl Waiting {
         label: Label,
         place: &'static Location<'static>,
     ) -> Result<()> {
-        context::with_task(|context, task| {
-            let mut tables = context.tables.borrow_mut();
-            let list = list.join(context, &mut tables)?;
-            let arm = |tables: &mut Tables, index| tables.waits.enlist(list, index);
-            self.enter(context, tables, task, cx, label, place, arm)
+        context::with_running(|context, task| {
+            let list = list.join(context)?;
+            self.enter(context, task, cx, label, place, |tables, index| {
+                tables.waits.enlist(list, index)
+            })
         })
     }
 
@@ -202,18 +202,11 @@ impl Waiting {
         cx: &mut TaskContext<'_>,
         place: &'static Location<'static>,
     ) -> Result<()> {
-        context::with_task(|context, task| {
+        context::with_running(|context, task| {
             context.may_wait_for(target)?;
-            let arm = |tables: &mut Tables, index| tables.arm_join(index, target.index());
-            self.enter(
-                context,
-                context.tables.borrow_mut(),
-                task,
-                cx,
-                Label::TASK_JOIN,
-                place,
-                arm,
-            )
+            self.enter(context, task, cx, Label::TASK_JOIN, place, |tables, index| {
+                tables.arm_join(index, target.index())
+            })
         })
     }
 
@@ -260,9 +253,9 @@ impl Waiting {
         place: &'static Location<'static>,
         arm: impl FnOnce(&mut Tables, u32) -> Armed,
     ) -> Result<()> {
-        context::with_task(|context, task| {
+        context::with_running(|context, task| {
             let hot = context.hot.replace(false);
-            let result = self.enter(context, context.tables.borrow_mut(), task, cx, label, place, arm);
+            let result = self.enter(context, task, cx, label, place, arm);
             context.hot.set(hot);
             result
         })
@@ -276,76 +269,68 @@ impl Waiting {
         place: &'static Location<'static>,
         arm: impl FnOnce(&mut Tables, u32) -> Armed,
     ) -> Result<()> {
-        context::with_task(|context, task| {
-            self.enter(context, context.tables.borrow_mut(), task, cx, label, place, arm)
-        })
+        context::with_running(|context, task| self.enter(context, task, cx, label, place, arm))
     }
 
     /// The one place where an operation begins to wait, waits on, or is interrupted. `arm` is called if nothing is armed
     /// yet, or not any more.
-    #[allow(clippy::too_many_arguments)]
     #[inline]
-    fn enter<'a>(
+    fn enter(
         &mut self,
-        context: &'a Context,
-        mut tables: RefMut<'a, Tables>,
-        task: u32,
+        context: &Context,
+        task: Key,
         cx: &mut TaskContext<'_>,
         label: Label,
         place: &'static Location<'static>,
         arm: impl FnOnce(&mut Tables, u32) -> Armed,
     ) -> Result<()> {
-        // Nearly always: it does not wait yet, nobody interrupts it, and no combinator is in between.
-        if self.key.is_none() && !context.hot.get() && waker::is_running(context, cx.waker()) {
-            self.begin(context, &mut tables, task, label, place, arm);
+        if self.may_begin(context, task, cx) {
+            let mut tables = context.tables.borrow_mut();
+            let wait = tables.begin_wait(task, context.scope.get(), label, place, arm);
+            self.key = Some(wait);
             return Ok(());
         }
         let mut arm = Some(arm);
         let arm: Arm<'_> = &mut |tables, index| arm.take().map_or(Armed::Nothing, |arm| arm(tables, index));
-        self.enter_slowly(context, tables, task, cx, label, place, arm)
+        self.enter_slowly(context, task, cx, label, place, arm)
     }
 
+    /// Nearly always: the operation does not wait yet, nobody interrupts it, all timeouts around it have their scopes, and
+    /// no combinator is in between.
     #[inline]
-    fn begin(
+    fn may_begin(&self, context: &Context, task: Key, cx: &TaskContext<'_>) -> bool {
+        self.key.is_none()
+            && !context.hot.get()
+            && context.unopened.get() == 0
+            && waker::is_of(task, cx.waker())
+    }
+
+    #[inline(never)]
+    fn enter_slowly(
         &mut self,
         context: &Context,
-        tables: &mut Tables,
-        task: u32,
-        label: Label,
-        place: &'static Location<'static>,
-        arm: impl FnOnce(&mut Tables, u32) -> Armed,
-    ) {
-        let scope = context.open_scopes(tables, task);
-        self.key = Some(tables.begin_wait(task, scope, label, place, arm));
-    }
-
-    #[allow(clippy::too_many_arguments)]
-    #[inline(never)]
-    fn enter_slowly<'a>(
-        &mut self,
-        context: &'a Context,
-        mut tables: RefMut<'a, Tables>,
-        task: u32,
+        task: Key,
         cx: &mut TaskContext<'_>,
         label: Label,
         place: &'static Location<'static>,
         arm: Arm<'_>,
     ) -> Result<()> {
+        let mut tables = context.tables.borrow_mut();
         let mut waiting = NONE;
         if self.key.is_some() {
             match self.find(&tables) {
-                Some(index) if tables.waits.get(index).task == task => waiting = index,
+                Some(index) if tables.waits.get(index).task == task.index() => waiting = index,
                 _ => tables = self.move_here(context, tables),
             }
         }
         if waiting != NONE {
-            let scope = context.open_scopes(&mut tables, task);
+            let scope = context.open_scopes(&mut tables, task.index());
             if tables.waits.get(waiting).scope != scope {
                 tables.move_wait(waiting, scope);
             }
         }
         if context.hot.get()
-            && let Some(error) = Waiting::interruption(context, &mut tables, task, waiting)
+            && let Some(error) = Waiting::interruption(context, &mut tables, task.index(), waiting)
         {
             drop(tables);
             self.end();
@@ -353,8 +338,10 @@ impl Waiting {
         }
         let own = waker::is_own(context, cx.waker());
         let known = if waiting == NONE {
-            self.begin(context, &mut tables, task, label, place, arm);
-            waiting = self.key.map_or(NONE, Key::index);
+            let scope = context.open_scopes(&mut tables, task.index());
+            let wait = tables.begin_wait(task, scope, label, place, arm);
+            self.key = Some(wait);
+            waiting = wait.index();
             own
         } else {
             if let Armed::Nothing | Armed::Notified = tables.waits.get(waiting).armed {

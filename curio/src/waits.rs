@@ -1,20 +1,25 @@
 //! Wait nodes: one for each operation that waits.
 //!
 //! The node is the only place that knows who waits, below which scope, at which line, for what, and what has been armed
-//! to end the wait. Interruption, `ps`, deadlock reports and lossless hand-off all work through it. Nodes sit in a pool
+//! to end the wait. Interruption, `ps`, deadlock reports and lossless hand-off all work through it. Nodes sit in a table
 //! and are linked by number, so that taking one off any list needs no pointer and no `unsafe`; intrusive pinned nodes
-//! were the alternative.
+//! were the alternative. Each task has one in its own entry, see [`Entry`].
 //!
-//! W1. A node exists exactly while an operation waits: after its first `Pending`, before it resolves or is dropped.
-//! W2. Each node is on the list of its owner (its scope, or its task where it is below no scope).
+//! W1. A node is taken (not `Idle`) exactly while an operation waits: after its first `Pending`, before it resolves or is
+//!     dropped.
+//! W2. Each node is on the list of its owner: its scope, or its task where it is below no scope. Only the task's own node
+//!     is on no list where it is below no scope; it is the oldest of the task then.
 //! W3. A node is on the list of a primitive exactly while `armed` says so; whoever chooses it to be woken takes it off
 //!     and sets it to `Notified`. An operation that is dropped in that state passes the wake-up on.
+//! W4. Nobody but the operation itself gives its node back, as long as the task lives. So the key of the task does for its
+//!     own node: who has it as the key of a wait has the node.
 
 use std::panic::Location;
 use std::task::Waker;
 
 use crate::key::{Key, NONE};
 use crate::pool::Pool;
+use crate::tables::{Entry, Slot};
 use crate::timers::TimerKey;
 
 /// What a task waits for, as the monitor and the reports show it.
@@ -53,6 +58,8 @@ impl Label {
 /// What ends the wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Armed {
+    /// No operation has the node.
+    Idle,
     /// Only a waker.
     Nothing,
     /// It has happened: the operation was chosen to be woken (W3).
@@ -101,8 +108,16 @@ impl Default for Wait {
             scope: NONE,
             next: NONE,
             prev: NONE,
-            armed: Armed::Nothing,
+            armed: Armed::Idle,
         }
+    }
+}
+
+impl Wait {
+    /// Whether the node, which has this place, belongs on a list of its owner (W2).
+    #[inline(always)]
+    pub(crate) fn is_linked(&self, index: u32) -> bool {
+        self.scope != NONE || self.task != index
     }
 }
 
@@ -121,71 +136,103 @@ impl Default for List {
     }
 }
 
-/// All nodes, and the lists of the primitives.
+/// All tasks and nodes, and the lists of the primitives.
 pub(crate) struct Waits {
-    nodes: Pool<Wait>,
+    pub(crate) entries: Pool<Entry>,
     lists: Pool<List>,
 }
 
 impl Waits {
     pub(crate) fn new(kernel: Key) -> Waits {
         Waits {
-            nodes: Pool::new(kernel),
+            entries: Pool::new(kernel),
             lists: Pool::new(kernel),
         }
     }
 
-    /// Takes a node, to be filled in.
-    #[inline(always)]
-    pub(crate) fn claim(&mut self) -> Key {
-        self.nodes.claim()
+    /// Makes an entry for a task.
+    #[inline]
+    pub(crate) fn add_task(&mut self, slot: Slot) -> Key {
+        let (key, entry) = self.entries.claim_mut();
+        // It is empty (`release`); so this drops nothing.
+        entry.slot = Some(slot);
+        entry.wait.task = key.index();
+        key
     }
 
-    /// Gives a node back. It is to be taken off its lists still, and its waker is to be taken out.
-    #[inline(always)]
-    pub(crate) fn release(&mut self, index: u32) -> &mut Wait {
-        self.nodes.release(index)
+    /// Makes an entry for an operation of a task that waits in others already.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn add_node(&mut self, task: u32) -> Key {
+        let key = self.entries.claim();
+        self.get_mut(key.index()).task = task;
+        key
     }
 
-    /// The place of the node that the key names, if its operation still waits.
+    /// Gives back an entry, in which there is neither a task nor an operation any more.
+    pub(crate) fn release(&mut self, index: u32) {
+        let entry = self.entries.release(index);
+        debug_assert!(entry.slot.is_none() && entry.wait.armed == Armed::Idle);
+        debug_assert!(entry.first_wait == NONE && entry.root == NONE && entry.wait.foreign.is_none());
+    }
+
+    /// The place of the node that the key names, if its operation still waits (W4).
     #[inline]
     pub(crate) fn find(&self, wait: Key) -> Option<u32> {
-        self.nodes.find(wait)
+        self.entries.find(wait)
     }
 
-    /// The key of a node.
-    pub(crate) fn key(&self, index: u32) -> Option<Key> {
-        self.nodes.key(index)
+    #[inline]
+    pub(crate) fn entry(&self, index: u32) -> &Entry {
+        self.entries.get(index)
+    }
+
+    #[inline]
+    pub(crate) fn entry_mut(&mut self, index: u32) -> &mut Entry {
+        self.entries.get_mut(index)
+    }
+
+    /// The task at this place, if there is one.
+    #[inline]
+    pub(crate) fn task(&self, task: u32) -> Option<&Slot> {
+        self.entries.try_get(task)?.slot.as_ref()
+    }
+
+    #[inline]
+    pub(crate) fn task_mut(&mut self, task: u32) -> Option<&mut Slot> {
+        self.entries.try_get_mut(task)?.slot.as_mut()
     }
 
     #[inline]
     pub(crate) fn get(&self, index: u32) -> &Wait {
-        self.nodes.get(index)
+        &self.entries.get(index).wait
     }
 
     #[inline]
     pub(crate) fn get_mut(&mut self, index: u32) -> &mut Wait {
-        self.nodes.get_mut(index)
+        &mut self.entries.get_mut(index).wait
     }
 
-    /// How many operations wait.
+    /// How many operations wait. It counts them.
     pub(crate) fn len(&self) -> usize {
-        self.nodes.len()
+        let nodes = self.entries.iter().map(|(_, entry)| &entry.wait);
+        nodes.filter(|wait| wait.armed != Armed::Idle).count()
     }
 
-    /// Puts a node at the front of its owner's list (W2). The node itself is to be told which is `next`.
-    #[inline(always)]
-    pub(crate) fn link(&mut self, index: u32, head: &mut u32) -> u32 {
-        let next = std::mem::replace(head, index);
+    /// Puts a node at the front of its owner's list, before `next` (W2).
+    #[inline]
+    pub(crate) fn link(&mut self, index: u32, next: u32) {
         if next != NONE {
             self.get_mut(next).prev = index;
         }
-        next
+        let wait = self.get_mut(index);
+        (wait.next, wait.prev) = (next, NONE);
     }
 
-    /// Unlinks a node with these neighbours from its owner's list. True if it was the first: then `next` is now.
-    #[inline(always)]
-    pub(crate) fn unlink(&mut self, next: u32, prev: u32) -> bool {
+    /// Unlinks a node from its owner's list. True if it was the first: then its next is now.
+    #[inline]
+    pub(crate) fn unlink(&mut self, index: u32) -> bool {
+        let &Wait { next, prev, .. } = self.get(index);
         if next != NONE {
             self.get_mut(next).prev = prev;
         }
@@ -213,7 +260,7 @@ impl Waits {
         let prev = std::mem::replace(&mut entry.tail, index);
         if prev == NONE {
             entry.head = index;
-        } else if let Armed::List { next, .. } = &mut self.nodes.get_mut(prev).armed {
+        } else if let Armed::List { next, .. } = &mut self.entries.get_mut(prev).wait.armed {
             *next = index;
         }
         Armed::List {
@@ -223,17 +270,12 @@ impl Waits {
         }
     }
 
-    /// Takes the node off the list of its primitive (W3).
-    pub(crate) fn delist(&mut self, index: u32) {
-        let Armed::List { list, next, prev } = self.get(index).armed else {
-            return;
-        };
-        self.get_mut(index).armed = Armed::Nothing;
-        let entry = self.lists.get_mut(list);
+    /// Takes a node with these neighbours off the list of its primitive (W3).
+    pub(crate) fn delist(&mut self, list: u32, next: u32, prev: u32) {
         match prev {
-            NONE => entry.head = next,
+            NONE => self.lists.get_mut(list).head = next,
             prev => {
-                if let Armed::List { next: n, .. } = &mut self.nodes.get_mut(prev).armed {
+                if let Armed::List { next: n, .. } = &mut self.get_mut(prev).armed {
                     *n = next;
                 }
             }
@@ -241,7 +283,7 @@ impl Waits {
         match next {
             NONE => self.lists.get_mut(list).tail = prev,
             next => {
-                if let Armed::List { prev: p, .. } = &mut self.nodes.get_mut(next).armed {
+                if let Armed::List { prev: p, .. } = &mut self.get_mut(next).armed {
                     *p = prev;
                 }
             }
@@ -258,13 +300,13 @@ impl Waits {
     #[inline]
     pub(crate) fn choose_first(&mut self, list: u32) -> Option<u32> {
         let index = self.first(list)?;
-        let chosen = &mut self.nodes.get_mut(index).armed;
+        let chosen = &mut self.entries.get_mut(index).wait.armed;
         if let Armed::List { next, .. } = std::mem::replace(chosen, Armed::Notified) {
             let entry = self.lists.get_mut(list);
             entry.head = next;
             if next == NONE {
                 entry.tail = NONE;
-            } else if let Armed::List { prev, .. } = &mut self.nodes.get_mut(next).armed {
+            } else if let Armed::List { prev, .. } = &mut self.entries.get_mut(next).wait.armed {
                 *prev = NONE;
             }
         }
@@ -273,8 +315,8 @@ impl Waits {
 
     /// Frees the list of a primitive. Whoever still waits on it waits for nothing.
     pub(crate) fn remove_list(&mut self, list: u32) {
-        while let Some(index) = self.first(list) {
-            self.delist(index);
+        while let Some(index) = self.choose_first(list) {
+            self.get_mut(index).armed = Armed::Nothing;
         }
         self.lists.release(list);
     }
@@ -284,51 +326,51 @@ impl Waits {
 mod tests {
     use super::*;
 
-    /// Makes nodes on the owner's list `head`.
-    fn nodes(waits: &mut Waits, head: &mut u32, count: usize) -> Vec<u32> {
-        let make = |_| {
-            let index = waits.claim().index();
-            let next = waits.link(index, head);
-            (waits.get_mut(index).next, waits.get_mut(index).prev) = (next, NONE);
-            index
+    fn nodes(waits: &mut Waits, count: usize) -> Vec<u32> {
+        (0..count).map(|_| waits.add_node(0).index()).collect()
+    }
+
+    fn enlist(waits: &mut Waits, list: u32, index: u32) {
+        let armed = waits.enlist(list, index);
+        waits.get_mut(index).armed = armed;
+    }
+
+    fn delist(waits: &mut Waits, index: u32) {
+        let armed = std::mem::replace(&mut waits.get_mut(index).armed, Armed::Idle);
+        let Armed::List { list, next, prev } = armed else {
+            panic!("it is on no list");
         };
-        (0..count).map(make).collect()
+        waits.delist(list, next, prev);
     }
 
     fn listed(waits: &mut Waits, list: u32) -> Vec<u32> {
-        let mut all = Vec::new();
-        while let Some(index) = waits.first(list) {
-            waits.delist(index);
-            all.push(index);
-        }
-        all
+        std::iter::from_fn(|| waits.choose_first(list)).collect()
     }
 
     #[test]
     fn a_primitives_list_is_first_in_first_out() {
         let mut waits = Waits::new(Key::of_kernel(1));
-        let nodes = nodes(&mut waits, &mut NONE.clone(), 5);
+        let nodes = nodes(&mut waits, 5);
         let list = waits.add_list();
-        let enlist = |waits: &mut Waits, index: u32| {
-            let armed = waits.enlist(list, index);
-            waits.get_mut(index).armed = armed;
-        };
-        nodes.iter().for_each(|&n| enlist(&mut waits, n));
+        nodes.iter().for_each(|&n| enlist(&mut waits, list, n));
         for n in [0, 2, 4] {
-            waits.delist(nodes[n]);
+            delist(&mut waits, nodes[n]);
         }
-        enlist(&mut waits, nodes[0]);
+        enlist(&mut waits, list, nodes[0]);
         assert_eq!(listed(&mut waits, list), [nodes[1], nodes[3], nodes[0]]);
     }
 
     #[test]
     fn an_owners_list_loses_exactly_the_unlinked() {
         let mut waits = Waits::new(Key::of_kernel(1));
+        let nodes = nodes(&mut waits, 4);
         let mut owner = NONE;
-        let nodes = nodes(&mut waits, &mut owner, 4);
+        for &index in &nodes {
+            waits.link(index, std::mem::replace(&mut owner, index));
+        }
         for n in [1, 3, 0] {
-            let &mut Wait { next, prev, .. } = waits.release(nodes[n]);
-            if waits.unlink(next, prev) {
+            let next = waits.get(nodes[n]).next;
+            if waits.unlink(nodes[n]) {
                 owner = next;
             }
         }

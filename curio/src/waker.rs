@@ -45,20 +45,21 @@ pub(crate) fn looking(task: Key) -> ManuallyDrop<Waker> {
 /// that is looked at: that is no case for fast paths.
 #[inline]
 pub(crate) fn is_running(context: &Context, waker: &Waker) -> bool {
-    is_of_running(context, waker) && ptr::eq(waker.vtable(), &VTABLE)
+    context.task.get().is_some_and(|task| is_of(task, waker))
 }
 
-/// The same, also for a task that is looked at.
+/// Whether this is the waker of that task, likewise.
+#[inline]
+pub(crate) fn is_of(task: Key, waker: &Waker) -> bool {
+    waker.data().addr() == task.number() && ptr::eq(waker.vtable(), &VTABLE)
+}
+
+/// The same as `is_running`, also for a task that is looked at.
 #[inline]
 pub(crate) fn is_own(context: &Context, waker: &Waker) -> bool {
-    let vtable = waker.vtable();
-    is_of_running(context, waker) && (ptr::eq(vtable, &VTABLE) || ptr::eq(vtable, &LOOKING))
-}
-
-#[inline]
-fn is_of_running(context: &Context, waker: &Waker) -> bool {
     let task = context.task.get().map_or(0, Key::number);
-    waker.data().addr() == task
+    let vtable = waker.vtable();
+    waker.data().addr() == task && (ptr::eq(vtable, &VTABLE) || ptr::eq(vtable, &LOOKING))
 }
 
 fn clone(data: *const ()) -> RawWaker {

@@ -70,13 +70,9 @@ impl Asked {
         let Some(to) = self.to.lock().unwrap_or_else(PoisonError::into_inner).take() else {
             return;
         };
-        let mut tasks: Vec<_> = context
-            .tables
-            .borrow()
-            .tasks
-            .iter()
-            .map(|(_, slot)| slot.id())
-            .collect();
+        let tables = context.tables.borrow();
+        let mut tasks: Vec<_> = tables.all_tasks().map(|(_, slot)| slot.id()).collect();
+        drop(tables);
         tasks.sort_unstable();
         let more = tasks.len().saturating_sub(MAX_TASKS);
         tasks.truncate(MAX_TASKS);

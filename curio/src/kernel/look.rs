@@ -1,15 +1,15 @@
 //! Looking where a task is, by running it once more, out of turn; see `traceback`.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
-use std::task::{Context as TaskContext, Poll, Waker};
+use std::task::{Context as TaskContext, Waker};
 
 use super::{Kernel, Main};
-use crate::cell::Runnable;
+use crate::cell::{Ran, Runnable};
 use crate::contain::contain;
 use crate::key::Key;
 use crate::tables::Tables;
 use crate::traceback::{Raw, Recording, Request, Subject, outermost};
+use crate::waits::Armed;
 use crate::waker;
 
 /// How often a task that was woken in the extra run is run again: a combinator that has polled some of its children wakes
@@ -87,6 +87,7 @@ impl Kernel {
         let mut tables = context.tables.borrow_mut();
         if let Some(index) = tables.waits.find(wait)
             && tables.waits.get(index).foreign.is_none()
+            && tables.waits.get(index).armed != Armed::Idle
         {
             tables.waits.get_mut(index).foreign = waker.take();
         }
@@ -130,11 +131,13 @@ impl Kernel {
     ) -> bool {
         let boundary = || {
             let mut tables = self.context.tables.borrow_mut();
-            hot.then(|| tables.task_boundary(key.index())).flatten()
+            let task = tables.find_task(key).filter(|_| hot)?;
+            tables.task_boundary(task)
         };
         let mut cx = TaskContext::from_waker(waker);
+        let mut failure = None;
+        let ran = cell.clone().run(&mut cx, &mut failure);
         if main.key == Some(key) {
-            let _ = cell.poll(&mut cx);
             main.done = (main.poll)(&mut cx).is_ready();
             if !main.done {
                 main.dropped = boundary();
@@ -142,17 +145,13 @@ impl Kernel {
             }
             return !main.done;
         }
-        match catch_unwind(AssertUnwindSafe(|| cell.poll(&mut cx))) {
-            Ok(Poll::Pending) => match boundary() {
+        match ran {
+            Ran::Pending => match boundary() {
                 None => return true,
-                Some(error) => self.fail(key, cell.clone(), error),
+                Some(error) => self.fail(key, error),
             },
-            Ok(Poll::Ready(Ok(()))) => self.remove(key, cell.clone()),
-            Ok(Poll::Ready(Err(error))) => self.fail(key, cell.clone(), error),
-            Err(panic) => {
-                self.panicked(key, cell.clone(), &*panic);
-                contain(|| drop(panic));
-            }
+            Ran::Ended => self.remove(key),
+            Ran::Failed => self.has_failed(key, failure),
         }
         false
     }

@@ -41,7 +41,7 @@ impl Kernel {
             }
         }
         // A future whose drop spawns its like would keep us here for ever: it is left where it is.
-        let left = context.with_tables(|tables| std::mem::take(&mut tables.tasks));
+        let left = context.with_tables(|tables| tables.take_tasks());
         if !left.is_empty() {
             log(format_args!(
                 "{} tasks are spawned anew whenever they are dropped; they are leaked",
@@ -70,7 +70,7 @@ impl Kernel {
         // A clean-up may spawn tasks of its own, but not without end. And the virtual clock stands still while a task only
         // yields, so the real one counts too.
         let tables = context.tables.borrow();
-        let last_id = tables.next_id + MAX_SPAWNED * (1 + tables.tasks.len() as u64);
+        let last_id = tables.next_id + MAX_SPAWNED * (1 + tables.tasks as u64);
         drop(tables);
         let start = Instant::now();
         let mut none = |_: &mut TaskContext<'_>| Poll::Pending;
@@ -78,7 +78,7 @@ impl Kernel {
         loop {
             self.run_batch(BATCH, &mut main);
             self.answer_looks(&mut main);
-            if context.tables.borrow().tasks.is_empty() {
+            if context.tables.borrow().tasks == 0 {
                 return Ok(());
             }
             context.forget_time();
@@ -92,8 +92,8 @@ impl Kernel {
         }
         let limit = self.shutdown_timeout;
         let tables = context.tables.borrow();
-        for (_, slot) in &tables.tasks {
-            let task = tables.describe(slot);
+        for (task, slot) in tables.all_tasks() {
+            let task = tables.describe(task, slot);
             log(format_args!(
                 "{task}: did not end within the {limit:?} that a shutdown may take, and is dropped"
             ));

@@ -3,18 +3,18 @@
 use std::fmt::Write;
 use std::panic::Location;
 
-use super::{QUEUED, Slot, Tables};
+use super::{Slot, Tables};
 use crate::key::{Key, NONE};
-use crate::waits::{Label, Wait};
+use crate::waits::{Armed, Label, Wait};
 
 impl Tables {
     /// One line for each task: who it is and what it waits for.
     pub(crate) fn report(&self) -> String {
-        let mut tasks: Vec<_> = self.tasks.iter().collect();
+        let mut tasks: Vec<_> = self.all_tasks().collect();
         tasks.sort_by_key(|(_, slot)| slot.id());
         let mut report = String::new();
-        for (_, slot) in tasks {
-            let _ = write!(report, "\n  {}", self.describe(slot));
+        for (task, slot) in tasks {
+            let _ = write!(report, "\n  {}", self.describe(task, slot));
         }
         report
     }
@@ -26,12 +26,19 @@ impl Tables {
 
     /// The operation of a task that began to wait last.
     pub(crate) fn latest_wait(&self, task: u32) -> Option<&Wait> {
-        let slot = &self.tasks[task as usize];
-        match slot.first_wait {
-            NONE if slot.root != NONE => self.waiting_below(slot.root),
-            NONE => None,
-            wait => Some(self.waits.get(wait)),
+        let entry = self.waits.entry(task);
+        match (entry.first_wait, self.own_wait(task), entry.root) {
+            (NONE, None, NONE) => None,
+            (NONE, None, root) => self.waiting_below(root),
+            (NONE, own, _) => own,
+            (first, ..) => Some(self.waits.get(first)),
         }
+    }
+
+    /// The task's own node, if an operation has it that waits directly below the task (W2).
+    fn own_wait(&self, task: u32) -> Option<&Wait> {
+        let wait = self.waits.get(task);
+        (wait.armed != Armed::Idle && wait.scope == NONE).then_some(wait)
     }
 
     fn waiting_below(&self, scope: u32) -> Option<&Wait> {
@@ -50,16 +57,16 @@ impl Tables {
     }
 
     /// Who a task is and what it waits for.
-    pub(crate) fn describe(&self, slot: &Slot) -> String {
+    pub(crate) fn describe(&self, task: u32, slot: &Slot) -> String {
         let mut text = format!(
             "task {} ({}), spawned at {}",
             slot.id(),
             self.name(slot),
             slot.spawned
         );
-        let waits = self.waits_of(slot);
+        let waits = self.waits_of(task);
         if waits.is_empty() {
-            text.push_str(if slot.has(QUEUED) {
+            text.push_str(if slot.is_queued() {
                 ": READY"
             } else {
                 ": FOREIGN_WAIT"
@@ -73,16 +80,18 @@ impl Tables {
 
     /// The operations in which a task waits, as what they wait for and where.
     pub(crate) fn places(&self, task: u32) -> Vec<(Label, &'static Location<'static>)> {
-        let waits = self.waits_of(&self.tasks[task as usize]);
+        let waits = self.waits_of(task);
         waits.iter().rev().map(|wait| (wait.label, wait.place)).collect()
     }
 
     /// The operations in which a task waits, newest first.
-    fn waits_of(&self, slot: &Slot) -> Vec<&Wait> {
+    fn waits_of(&self, task: u32) -> Vec<&Wait> {
+        let entry = self.waits.entry(task);
         let mut waits = Vec::new();
-        self.collect(slot.first_wait, &mut waits);
-        if slot.root != NONE {
-            self.collect_below(slot.root, &mut waits);
+        self.collect(entry.first_wait, &mut waits);
+        waits.extend(self.own_wait(task));
+        if entry.root != NONE {
+            self.collect_below(entry.root, &mut waits);
         }
         waits
     }
@@ -90,9 +99,12 @@ impl Tables {
     /// The nodes of the operations in which a task waits, oldest first.
     pub(crate) fn wait_keys(&self, task: u32) -> Vec<Key> {
         let mut all = Vec::new();
-        let slot = &self.tasks[task as usize];
-        self.keys(slot.first_wait, &mut all);
-        let mut scopes = vec![slot.root];
+        let entry = self.waits.entry(task);
+        self.keys(entry.first_wait, &mut all);
+        if self.own_wait(task).is_some() {
+            all.extend(self.waits.entries.key(task));
+        }
+        let mut scopes = vec![entry.root];
         while let Some(index) = scopes.pop().filter(|&scope| scope != NONE) {
             let scope = self.scopes.get(index);
             self.keys(scope.first_wait, &mut all);
@@ -109,7 +121,7 @@ impl Tables {
     fn keys(&self, first: u32, into: &mut Vec<Key>) {
         let mut at = first;
         while at != NONE {
-            into.extend(self.waits.key(at));
+            into.extend(self.waits.entries.key(at));
             at = self.waits.get(at).next;
         }
     }

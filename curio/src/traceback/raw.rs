@@ -29,7 +29,7 @@ impl Subject {
     pub(crate) fn of(context: &Context, task: Key) -> Option<Subject> {
         let state = context.state(task);
         let tables = context.tables.borrow();
-        let slot = &tables.tasks[tables.find_task(task)? as usize];
+        let slot = tables.slot(tables.find_task(task)?);
         Some(Subject {
             id: slot.id(),
             name: tables.name(slot),

@@ -1,6 +1,5 @@
 //! How an operation waits for a socket: it tries the system call, and waits only if that would block.
 
-use std::cell::RefMut;
 use std::io;
 use std::panic::Location;
 use std::task::{Context as TaskContext, Poll};
@@ -25,7 +24,7 @@ impl Waiting {
         mut call: impl FnMut() -> io::Result<(R, bool)>,
     ) -> Poll<Result<R>> {
         context::with(|context| {
-            let Some((context, task)) = context.and_then(|c| Some((c, c.task.get()?.index()))) else {
+            let Some((context, task)) = context.and_then(|c| Some((c, c.task.get()?))) else {
                 return Poll::Ready(Err(Error::NoKernel));
             };
             if !context.spend() {
@@ -42,14 +41,14 @@ impl Waiting {
                 if seat != NONE && self.find(&tables) != Some(seat) {
                     return Poll::Ready(Err(Error::Busy(direction.into())));
                 }
-                if !ready {
-                    return self.wait_ready(context, tables, task, source, direction, cx, place);
-                }
                 drop(tables);
+                if !ready {
+                    return self.wait_ready(context, task, source, direction, cx, place);
+                }
                 match call() {
                     Ok((value, short)) => {
                         if short || self.key.is_some() {
-                            self.complete_io(context, source, direction, short, seat);
+                            self.complete_io(context, source, direction, short);
                         }
                         return Poll::Ready(Ok(value));
                     }
@@ -63,20 +62,18 @@ impl Waiting {
         })
     }
 
-    #[allow(clippy::too_many_arguments)]
     #[inline(never)]
-    fn wait_ready<'a, R>(
+    fn wait_ready<R>(
         &mut self,
-        context: &'a Context,
-        tables: RefMut<'a, Tables>,
-        task: u32,
+        context: &Context,
+        task: Key,
         source: Key,
         direction: Direction,
         cx: &mut TaskContext<'_>,
         place: &'static Location<'static>,
     ) -> Poll<Result<R>> {
         let arm = |tables: &mut Tables, index: u32| tables.arm_source(index, source, direction);
-        match self.enter(context, tables, task, cx, direction.into(), place, arm) {
+        match self.enter(context, task, cx, direction.into(), place, arm) {
             Ok(()) => Poll::Pending,
             Err(error) => Poll::Ready(Err(error)),
         }
@@ -106,19 +103,14 @@ impl Waiting {
         }
     }
 
-    /// A system call has succeeded. `seat` is the operation's own node, if it has waited.
+    /// A system call has succeeded.
     #[inline(never)]
-    fn complete_io(&mut self, context: &Context, source: Key, direction: Direction, short: bool, seat: u32) {
+    fn complete_io(&mut self, context: &Context, source: Key, direction: Direction, short: bool) {
         context.with_tables(|tables| {
-            if short && let Some(entry) = tables.find_source(source) {
-                entry.short(direction);
-            }
-            if seat != NONE {
-                tables.end_wait(seat, true);
-                self.key = None;
-            }
+            let wait = self.find(tables);
+            tables.complete_io(source, direction, short, wait);
         });
-        self.complete();
+        self.key = None;
     }
 
     /// The source is not in the tables any more, or never was.

@@ -42,23 +42,23 @@ impl WaitList {
 
     /// The place of the list in this kernel, for somebody who is going to wait.
     #[inline]
-    pub(super) fn join(&self, context: &Context, tables: &mut Tables) -> Result<u32> {
+    pub(super) fn join(&self, context: &Context) -> Result<u32> {
         if self.is_of(context) {
             Ok(self.list.get())
         } else {
-            self.settle(context, tables)
+            self.settle(context)
         }
     }
 
     #[cold]
-    fn settle(&self, context: &Context, tables: &mut Tables) -> Result<u32> {
+    fn settle(&self, context: &Context) -> Result<u32> {
         let mut home = self.context.borrow_mut();
         if home.strong_count() > 0 {
             return Err(Error::NoKernel);
         }
         *home = context.weak();
         self.home.set(context);
-        let list = tables.waits.add_list();
+        let list = context.tables.borrow_mut().waits.add_list();
         self.list.set(list);
         Ok(list)
     }

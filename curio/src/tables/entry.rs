@@ -1,0 +1,98 @@
+//! An entry of the table: a task, and the node of the operation it waits in.
+//!
+//! Nearly every task waits in one operation at a time. So the node is a part of the task's entry: what wakes the operation
+//! has found its task by that, and neither making nor giving back the node is more than a few stores. It goes by the
+//! task's own key. If a task waits in several operations at once (`join!` and the like), the others have entries of
+//! their own, without a task.
+//!
+//! | the entry is | `slot` | `wait.task` | `wait.armed` |
+//! |---|---|---|---|
+//! | a task | some | itself | `Idle` |
+//! | a task that waits | some | itself | anything else |
+//! | a further operation of a task | none | the task | not `Idle` |
+//! | an operation that was notified, and whose task has ended since | none | none | `Notified` |
+
+use std::panic::Location;
+use std::rc::Rc;
+
+use crate::cell::Runnable;
+use crate::key::NONE;
+use crate::waits::Wait;
+
+pub(crate) struct Entry {
+    /// The task, as long as it has not ended.
+    pub(crate) slot: Option<Slot>,
+    /// The operations that wait directly below the task, but for the one whose node is here.
+    pub(crate) first_wait: u32,
+    /// The task scope, once it is needed.
+    pub(crate) root: u32,
+    pub(crate) wait: Wait,
+}
+
+impl Default for Entry {
+    fn default() -> Entry {
+        Entry {
+            slot: None,
+            first_wait: NONE,
+            root: NONE,
+            wait: Wait::default(),
+        }
+    }
+}
+
+/// What the kernel knows of a task.
+pub(crate) struct Slot {
+    pub(crate) cell: Rc<dyn Runnable>,
+    /// The id, and the flags above it.
+    pub(super) id_and_flags: u64,
+    pub(crate) spawned: &'static Location<'static>,
+    /// The operations that wait for the end of the task, newest first.
+    pub(crate) first_joiner: u32,
+    /// How many scopes are due or delivered (S3).
+    pub(crate) hot: u32,
+}
+
+/// The task is in the ready queue (I1).
+pub(super) const QUEUED: u64 = 1 << 63;
+/// Nobody waits for it.
+pub(super) const DAEMON: u64 = 1 << 62;
+/// `names` has a name for it.
+pub(super) const NAMED: u64 = 1 << 61;
+/// Somebody who is not of this library has cloned the task's waker: it may be woken from anywhere.
+pub(super) const ESCAPED: u64 = 1 << 60;
+/// `watchers` has somebody who is told of its end.
+pub(super) const WATCHED: u64 = 1 << 59;
+const ID: u64 = WATCHED - 1;
+
+impl Slot {
+    pub(super) fn has(&self, flag: u64) -> bool {
+        self.id_and_flags & flag != 0
+    }
+
+    pub(crate) fn id(&self) -> u64 {
+        self.id_and_flags & ID
+    }
+
+    pub(crate) fn is_queued(&self) -> bool {
+        self.has(QUEUED)
+    }
+
+    pub(crate) fn is_daemon(&self) -> bool {
+        self.has(DAEMON)
+    }
+
+    /// The waker of the task has left the library.
+    pub(crate) fn escape(&mut self) {
+        self.id_and_flags |= ESCAPED;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_is_small() {
+        assert!(size_of::<Entry>() <= 112, "{}", size_of::<Entry>());
+    }
+}

@@ -1,0 +1,341 @@
+//! Who waits: how nodes are taken, woken and given back, and who waits for the end of a task.
+
+use std::panic::Location;
+
+use super::{Afterwards, Tables};
+use crate::key::{Key, NONE};
+use crate::timers::Target;
+use crate::waits::{Armed, Label, Wait};
+
+impl Tables {
+    /// An operation of `task` begins to wait below `scope` (NONE: directly below the task). Gives the key of its node.
+    #[inline(always)]
+    pub(crate) fn begin_wait(
+        &mut self,
+        task: Key,
+        scope: u32,
+        label: Label,
+        place: &'static Location<'static>,
+        arm: impl FnOnce(&mut Tables, u32) -> Armed,
+    ) -> Key {
+        let index = task.index();
+        // Nearly always: the task waits in nothing else.
+        if scope == NONE && self.may_take_own_node(index) && self.log.is_none() {
+            let armed = arm(self, index);
+            self.fill_wait(index, scope, label, place, armed);
+            return task;
+        }
+        self.begin_wait_slowly(task, scope, label, place, arm)
+    }
+
+    #[inline(never)]
+    fn begin_wait_slowly(
+        &mut self,
+        task: Key,
+        scope: u32,
+        label: Label,
+        place: &'static Location<'static>,
+        arm: impl FnOnce(&mut Tables, u32) -> Armed,
+    ) -> Key {
+        let key = if self.may_take_own_node(task.index()) {
+            task
+        } else {
+            self.waits.add_node(task.index())
+        };
+        let index = key.index();
+        let armed = arm(self, index);
+        self.fill_wait(index, scope, label, place, armed);
+        if self.waits.get(index).is_linked(index) {
+            self.link_wait(index, task.index(), scope);
+        }
+        self.note(|log, tables| log.wait(tables, index));
+        key
+    }
+
+    /// Whether the task's own node is free, and would be the oldest directly below it (W2).
+    #[inline(always)]
+    fn may_take_own_node(&self, task: u32) -> bool {
+        let entry = self.waits.entry(task);
+        entry.wait.armed == Armed::Idle && entry.first_wait == NONE
+    }
+
+    #[inline(always)]
+    fn fill_wait(
+        &mut self,
+        index: u32,
+        scope: u32,
+        label: Label,
+        place: &'static Location<'static>,
+        armed: Armed,
+    ) {
+        let started = self.epoch;
+        let wait = self.waits.get_mut(index);
+        wait.place = place;
+        wait.label = label;
+        wait.started = started;
+        wait.scope = scope;
+        wait.armed = armed;
+    }
+
+    /// Puts a node on the list of its owner.
+    #[inline(never)]
+    fn link_wait(&mut self, index: u32, task: u32, scope: u32) {
+        let head = match scope {
+            NONE => &mut self.waits.entry_mut(task).first_wait,
+            scope => &mut self.scopes.get_mut(scope).first_wait,
+        };
+        let next = std::mem::replace(head, index);
+        self.waits.link(index, next);
+    }
+
+    /// Takes a node off the list of its owner, if it is on one.
+    #[inline(never)]
+    fn unlink_wait(&mut self, index: u32) {
+        let wait = self.waits.get(index);
+        let (task, scope, next) = (wait.task, wait.scope, wait.next);
+        if wait.is_linked(index) && self.waits.unlink(index) {
+            if scope != NONE {
+                self.scopes.get_mut(scope).first_wait = next;
+            } else if task != NONE {
+                self.waits.entry_mut(task).first_wait = next;
+            }
+        }
+    }
+
+    /// An operation that waits already is polled inside another scope than before: that is where it waits now. What was
+    /// delivered since it began counts for it only if it was inside then and still is.
+    #[cold]
+    pub(crate) fn move_wait(&mut self, index: u32, scope: u32) {
+        let &Wait {
+            task,
+            scope: before,
+            started,
+            ..
+        } = self.waits.get(index);
+        if !self.has_missed(task, before, scope, started) {
+            self.waits.get_mut(index).started = self.epoch;
+        }
+        self.unlink_wait(index);
+        self.waits.get_mut(index).scope = scope;
+        if self.waits.get(index).is_linked(index) {
+            self.link_wait(index, task, scope);
+        }
+    }
+
+    /// Gives back the node of an operation that has resolved or was dropped, and disarms all it had armed (I3). One that
+    /// has `completed` may owe an interruption (D4 of `interrupt`).
+    #[inline(always)]
+    pub(crate) fn end_wait(&mut self, index: u32, completed: bool) {
+        let (epoch, is_logged) = (self.epoch, self.log.is_some());
+        let wait = self.waits.get_mut(index);
+        // Nearly always: the node is the task's own, it has been notified, and nobody was interrupted meanwhile.
+        if wait.armed == Armed::Notified
+            && !wait.is_linked(index)
+            && wait.started == epoch
+            && wait.foreign.is_none()
+            && !is_logged
+        {
+            wait.armed = Armed::Idle;
+        } else {
+            self.end_wait_slowly(index, completed);
+        }
+    }
+
+    #[inline(never)]
+    fn end_wait_slowly(&mut self, index: u32, completed: bool) {
+        let wait = self.waits.get_mut(index);
+        let armed = std::mem::replace(&mut wait.armed, Armed::Idle);
+        let is_foreign = wait.foreign.is_some();
+        let is_linked = wait.is_linked(index);
+        let (task, scope, started) = (wait.task, wait.scope, wait.started);
+        self.disarm(armed);
+        if is_linked {
+            self.unlink_wait(index);
+        }
+        if completed && started != self.epoch {
+            self.owe(task, scope, started);
+        }
+        if is_foreign {
+            self.forget_foreign(index);
+        }
+        self.note(|log, _| log.left(index, armed, completed));
+        if task != index {
+            self.waits.release(index);
+        }
+    }
+
+    /// The waker of a node that is given back is dropped when the borrow is over (I2).
+    #[cold]
+    fn forget_foreign(&mut self, index: u32) {
+        let waker = self.waits.get_mut(index).foreign.take();
+        self.afterwards.extend(waker.map(Afterwards::Drop));
+    }
+
+    /// Takes back what an operation has armed.
+    #[inline]
+    fn disarm(&mut self, armed: Armed) {
+        match armed {
+            Armed::Idle | Armed::Nothing | Armed::Notified => {}
+            Armed::List { list, next, prev } => self.waits.delist(list, next, prev),
+            Armed::Timer(timer) => self.timers.remove(timer),
+            Armed::Join { task, next, prev } => self.disarm_join(task, next, prev),
+            Armed::Reader(source) => self.sources.get_mut(source).reader = NONE,
+            Armed::Writer(source) => self.sources.get_mut(source).writer = NONE,
+        }
+    }
+
+    /// Wakes an operation, so that it is polled again.
+    #[inline(always)]
+    pub(crate) fn wake(&mut self, index: u32) {
+        let wait = self.waits.get(index);
+        if wait.task == index && wait.foreign.is_none() && self.log.is_none() {
+            self.schedule(index);
+        } else {
+            self.wake_slowly(index);
+        }
+    }
+
+    #[inline(never)]
+    fn wake_slowly(&mut self, index: u32) {
+        self.note(|log, _| log.wake(index));
+        let wait = self.waits.get(index);
+        if wait.foreign.is_none() {
+            let task = wait.task;
+            self.schedule(task);
+        } else {
+            self.wake_foreign(index);
+        }
+    }
+
+    /// The waker is moved out, as cloning it would run user code (I2). The operation brings a new one when it is polled.
+    #[cold]
+    fn wake_foreign(&mut self, index: u32) {
+        if let Some(waker) = self.waits.get_mut(index).foreign.take() {
+            self.afterwards.push(Afterwards::Wake(*waker));
+        }
+    }
+
+    /// Notifies the operation that has waited longest on a primitive's list: what it waited for has happened.
+    #[inline(always)]
+    pub(crate) fn notify_one(&mut self, list: u32) -> bool {
+        let chosen = self.waits.choose_first(list);
+        if let Some(index) = chosen {
+            self.wake(index);
+        }
+        chosen.is_some()
+    }
+
+    /// Notifies all operations on a primitive's list, in the order in which they came.
+    #[inline(always)]
+    pub(crate) fn notify_all(&mut self, list: u32) {
+        while self.notify_one(list) {}
+    }
+
+    /// Arms a timer that ends the wait.
+    #[inline]
+    pub(crate) fn arm_timer(&mut self, index: u32, deadline: u64) -> Armed {
+        Armed::Timer(self.timers.insert(deadline, Target::Wait(index)))
+    }
+
+    // ---- The end of a task
+
+    /// Wakes those who wait for the end of a task, in the order in which they came: the list is newest first.
+    pub(super) fn notify_joiners(&mut self, first: u32) {
+        let wait = self.waits.get_mut(first);
+        if let Armed::Join { next: NONE, .. } = wait.armed {
+            // Nearly always: there is only one.
+            wait.armed = Armed::Notified;
+            return self.wake(first);
+        }
+        let mut last = first;
+        while let Armed::Join { next, .. } = self.waits.get(last).armed
+            && next != NONE
+        {
+            last = next;
+        }
+        let mut at = last;
+        while at != NONE {
+            let wait = self.waits.get_mut(at);
+            let Armed::Join { prev, .. } = wait.armed else {
+                break;
+            };
+            wait.armed = Armed::Notified;
+            self.wake(at);
+            at = prev;
+        }
+    }
+
+    /// Puts the operation among those who wait for the end of a task.
+    #[inline]
+    pub(crate) fn arm_join(&mut self, index: u32, task: u32) -> Armed {
+        let next = std::mem::replace(&mut self.slot_mut(task).first_joiner, index);
+        if next != NONE
+            && let Armed::Join { prev, .. } = &mut self.waits.get_mut(next).armed
+        {
+            *prev = index;
+        }
+        Armed::Join {
+            task,
+            next,
+            prev: NONE,
+        }
+    }
+
+    fn disarm_join(&mut self, task: u32, next: u32, prev: u32) {
+        if prev == NONE {
+            self.slot_mut(task).first_joiner = next;
+        } else if let Armed::Join { next: n, .. } = &mut self.waits.get_mut(prev).armed {
+            *n = next;
+        }
+        if next != NONE
+            && let Armed::Join { prev: p, .. } = &mut self.waits.get_mut(next).armed
+        {
+            *p = prev;
+        }
+    }
+
+    /// Frees what a task leaves behind: its scopes, and the nodes of operations that were leaked.
+    #[inline(never)]
+    pub(super) fn forget_waits(&mut self, task: u32) {
+        while self.waits.entry(task).first_wait != NONE {
+            let wait = self.waits.entry(task).first_wait;
+            self.abandon(wait);
+        }
+        let root = std::mem::replace(&mut self.waits.entry_mut(task).root, NONE);
+        if root != NONE {
+            self.remove_scopes(root);
+        }
+        if self.waits.get(task).armed != Armed::Idle {
+            self.abandon(task);
+        }
+    }
+
+    fn remove_scopes(&mut self, top: u32) {
+        while self.scopes.get(top).first_child != NONE {
+            let child = self.scopes.get(top).first_child;
+            self.remove_scopes(child);
+        }
+        while self.scopes.get(top).first_wait != NONE {
+            let wait = self.scopes.get(top).first_wait;
+            self.abandon(wait);
+        }
+        if let Some(timer) = self.scopes.get(top).timer {
+            self.timers.remove(timer);
+            self.note(|log, tables| log.timeout_removed(tables, top));
+        }
+        self.scopes.remove(top);
+    }
+
+    /// Takes care of an operation whose task has ended. It was leaked, or a combinator has taken it to another task: then it
+    /// must be polled there. If it was chosen to be woken, its node stays for it, so that the wake-up is not lost.
+    fn abandon(&mut self, index: u32) {
+        self.wake_foreign(index);
+        if self.waits.get(index).armed != Armed::Notified {
+            return self.end_wait(index, false);
+        }
+        self.unlink_wait(index);
+        let wait = self.waits.get_mut(index);
+        (wait.task, wait.scope) = (NONE, NONE);
+        (wait.next, wait.prev) = (NONE, NONE);
+    }
+}
