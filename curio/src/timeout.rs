@@ -4,6 +4,10 @@
 //! future, so that everything that waits inside knows which timeouts are around it. As most futures under a timeout never
 //! have to wait, nothing is entered in the kernel's tables, and the clock is not read, until the future is pending for
 //! the first time. The deadline counts from then.
+//!
+//! A future that has only let others run (`yield_now`, or the budget was spent) is not waiting: the task is queued already.
+//! So the first time that this happens, the timeout leaves the tables and the clock alone once more. Only once, as a
+//! future that yields again and again is to be interrupted when its time is up.
 
 use std::fmt;
 use std::future::Future;
@@ -18,7 +22,7 @@ use crate::context::{self, Context};
 use crate::error::{Error, Result};
 use crate::interrupt::Closed;
 use crate::key::{Key, NONE};
-use crate::tables::Tables;
+use crate::tables::{Slot, Tables};
 use crate::traps::Waiting;
 use crate::waits::Label;
 use crate::waker;
@@ -241,6 +245,9 @@ where
             {
                 Poll::Ready(result) if this.scope.key.is_none() => return Poll::Ready(edge(result, false)),
                 Poll::Ready(result) => result,
+                Poll::Pending if this.scope.has_yielded(context, task, *this.limit, cx) => {
+                    return Poll::Pending;
+                }
                 Poll::Pending => match this
                     .scope
                     .boundary(context, task.index(), this.limit, cx, this.place)
@@ -288,6 +295,8 @@ fn edge<T>(result: Result<T>, delivered: bool) -> Result<T> {
 #[derive(Default)]
 struct OpenScope {
     key: Option<Key>,
+    /// The epoch in which its future has yielded and the scope was not opened for that; 0: it has not.
+    yielded: u64,
     /// Only for a boundary that a combinator polls with a waker of its own.
     waiting: Waiting,
 }
@@ -332,6 +341,31 @@ impl OpenScope {
             unopened: 0,
         };
         poll()
+    }
+
+    /// The future is pending. Whether it has only yielded, for the first time, so that there is nothing to be opened yet: the
+    /// task itself is polled next, and nobody interrupts it.
+    #[inline]
+    fn has_yielded(&mut self, context: &Context, task: Key, limit: Limit, cx: &TaskContext<'_>) -> bool {
+        let may_yield = match limit {
+            Limit::None => true,
+            Limit::After(delay) => delay > 0,
+            Limit::At(_) => false,
+        };
+        if self.key.is_some()
+            || self.yielded != 0
+            || !may_yield
+            || context.hot.get()
+            || !waker::is_of(task, cx.waker())
+        {
+            return false;
+        }
+        let tables = context.tables.borrow();
+        let is_queued = tables.waits.task(task.index()).is_some_and(Slot::is_queued);
+        if is_queued {
+            self.yielded = tables.epoch;
+        }
+        is_queued
     }
 
     /// The future is pending: arms the timer, the first time, and asks whether the future is to be dropped (see
@@ -381,6 +415,8 @@ impl OpenScope {
         let index = context.open_scopes(tables, task);
         context.scope.set(tables.parent_scope(index));
         self.key = tables.scopes.key(index);
+        // It waits for something since then, if it still does.
+        tables.scopes.get_mut(index).foreign_since = self.yielded;
         index
     }
 
