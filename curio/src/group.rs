@@ -33,29 +33,27 @@
 //! G3. The roll is CLOSED only when nobody is alive, and only by the operation that tells its caller so.
 
 mod leave;
+mod members;
 mod next;
 mod roll;
+mod shared;
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::future::Future;
 use std::panic::Location;
 use std::rc::{Rc, Weak};
-use std::sync::Arc;
 
-use crate::context::{self, Context};
-use crate::error::{Deadlock, Error, Result, TaskError};
+use crate::error::{Error, Result, TaskError};
 use crate::handle::TaskRef;
-use crate::key::Key;
-use crate::outcome::{Outcome, Value};
-use crate::tables::Watcher;
-use crate::task::{Task, here, spawn_in};
-use crate::thread::{self, AsyncThread};
+use crate::outcome::Outcome;
+use crate::task::Task;
 use crate::traps::{Label, WaitList};
 
 pub use leave::{JoinGroup, Scope};
 pub use next::{CancelRemaining, NextDone, NextResult};
 use roll::{Policy, Roll, Stage};
+use shared::Group;
 
 const GROUP_WAIT: Label = Label::new(&"GROUP_WAIT");
 
@@ -103,19 +101,6 @@ const GROUP_WAIT: Label = Label::new(&"GROUP_WAIT");
 /// [`next_done`](TaskGroup::next_done).
 pub struct TaskGroup<T> {
     group: Rc<Group<T>>,
-}
-
-/// What the handles share, and the kernel tells of members that end.
-struct Group<T> {
-    roll: RefCell<Roll<T>>,
-    /// The kernel of the members (G2).
-    home: RefCell<Weak<Context>>,
-    /// Those who wait for the group, or some of it, to end.
-    joiners: WaitList,
-    /// Those who wait for the next member to end.
-    takers: WaitList,
-    /// How many those are, with those who were notified and have yet to run.
-    awaited: Cell<usize>,
 }
 
 impl<T> TaskGroup<T> {
@@ -492,298 +477,6 @@ impl<T> TaskGroup<Option<T>> {
     pub fn first_some() -> TaskGroup<Option<T>> {
         TaskGroup::with(Policy::FirstSome(Option::is_some))
     }
-}
-
-impl<T: 'static> TaskGroup<T> {
-    /// Starts a task in the group (Python Curio: `spawn`). It never waits; see [`spawn`](crate::spawn).
-    ///
-    /// All members of a group give the same type. (A body that never ends is best written as an `async fn .. -> Result<()>`.)
-    /// The group has its own handle: dropping this one detaches nothing. In a group that is ending the task is cancelled at
-    /// once. (With a name: `g.add_task(task(..).name("x").spawn())`.)
-    ///
-    /// # Panics
-    ///
-    /// In a group that was joined: make a new one. If no kernel runs in this thread, or not that of the other members.
-    ///
-    /// ```
-    /// use curio::{TaskGroup, run};
-    ///
-    /// run(async {
-    ///     TaskGroup::all()
-    ///         .scope(async |g| {
-    ///             let seven = g.spawn(async { Ok(7) });
-    ///             assert_eq!(seven.join().await?, 7); // so it leaves the group
-    ///             Ok(())
-    ///         })
-    ///         .await
-    /// })
-    /// .unwrap();
-    /// ```
-    #[track_caller]
-    pub fn spawn<F>(&self, future: F) -> Task<T>
-    where
-        F: Future<Output: Outcome<Value = T>> + 'static,
-    {
-        self.start(future, None, false, Location::caller())
-    }
-
-    /// Starts a daemon in the group (Python Curio: `spawn(daemon=True)`): it is cancelled when the other members have ended,
-    /// and its result and its failure are not the group's. When the group is cancelled, daemons are cancelled together with
-    /// the others: one that the others need for their clean-up belongs in a group of its own, around this one.
-    ///
-    /// # Panics
-    ///
-    /// As for [`spawn`](TaskGroup::spawn).
-    ///
-    /// ```
-    /// use curio::{TaskGroup, run, sleep};
-    /// use std::time::Duration;
-    ///
-    /// run(async {
-    ///     TaskGroup::all()
-    ///         .scope(async |g| {
-    ///             g.spawn_daemon(sleep(Duration::from_secs(1000)));
-    ///             g.spawn(sleep(Duration::from_millis(1)));
-    ///         })
-    ///         .await
-    /// })
-    /// .unwrap();
-    /// ```
-    #[track_caller]
-    pub fn spawn_daemon<F>(&self, future: F) -> Task<T>
-    where
-        F: Future<Output: Outcome<Value = T>> + 'static,
-    {
-        self.start(future, None, true, Location::caller())
-    }
-
-    /// Starts a function in a thread of its own as a member (Python Curio: `spawn_thread`); see
-    /// [`thread::spawn`](crate::thread::spawn).
-    ///
-    /// # Panics
-    ///
-    /// As for [`spawn`](TaskGroup::spawn).
-    ///
-    /// ```
-    /// use curio::{TaskGroup, run};
-    ///
-    /// run(async {
-    ///     let g = TaskGroup::all();
-    ///     for n in 1..=3 {
-    ///         g.spawn_thread(move || Ok(n * n)); // it may block
-    ///     }
-    ///     g.join().await?;
-    ///     assert_eq!(g.results()?, [1, 4, 9]);
-    ///     Ok(())
-    /// })
-    /// .unwrap();
-    /// ```
-    #[track_caller]
-    pub fn spawn_thread<F, R>(&self, function: F) -> Task<T>
-    where
-        F: FnOnce() -> R + Send + 'static,
-        R: Outcome<Value = T> + 'static,
-        T: Send + 'static,
-    {
-        let spawned = Location::caller();
-        let name = thread::name_of::<F>();
-        let thread = AsyncThread::<F, T>::new(function, spawned);
-        self.start(thread, Some(name), false, spawned)
-    }
-
-    #[track_caller]
-    fn start<F>(
-        &self,
-        future: F,
-        name: Option<Arc<str>>,
-        daemon: bool,
-        spawned: &'static Location<'static>,
-    ) -> Task<T>
-    where
-        F: Future<Output: Outcome<Value = T>> + 'static,
-    {
-        context::with(|context| {
-            let context = here(context);
-            if let Err(error) = self.admit(&context.weak()) {
-                panic!("a task was spawned into a group that cannot take it: {error}");
-            }
-            let task: Task<Value<F>> = spawn_in(context, future, name, daemon, spawned);
-            self.enter(Some(context), task.share());
-            task
-        })
-    }
-
-    /// Takes a task into the group that was spawned before (Python Curio: `add_task`). One that has ended counts as ending
-    /// now. It never waits.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Other`] if the task is in a group already, and in a group that was joined. [`Error::NoKernel`] for a task of
-    /// another kernel than that of the other members, be it one that has ended. The task goes on by itself then.
-    ///
-    /// ```
-    /// use curio::{TaskGroup, run, task};
-    ///
-    /// run(async {
-    ///     let g = TaskGroup::all();
-    ///     g.add_task(task(async { Ok(7) }).name("seven").spawn())?;
-    ///     g.join().await?;
-    ///     assert_eq!(g.results()?, [7]);
-    ///     Ok(())
-    /// })
-    /// .unwrap();
-    /// ```
-    pub fn add_task(&self, task: Task<T>) -> Result<()> {
-        if task.handle().header().is_watched() {
-            return Err(Error::other("the task is in a group already"));
-        }
-        self.admit(&task.handle().context)?;
-        let context = task.handle().context.upgrade();
-        self.enter(context.as_deref(), task);
-        Ok(())
-    }
-
-    /// Whether a task of this kernel may come in (G2).
-    fn admit(&self, kernel: &Weak<Context>) -> Result<()> {
-        let mut roll = self.group.roll.borrow_mut();
-        roll.check_open()?;
-        let mut home = self.group.home.borrow_mut();
-        if !home.ptr_eq(kernel) {
-            if home.strong_count() > 0 || !roll.move_out() {
-                return Err(Error::NoKernel);
-            }
-            *home = kernel.clone();
-        }
-        Ok(())
-    }
-
-    fn enter(&self, context: Option<&Context>, task: Task<T>) {
-        let (id, key) = (task.id(), task.handle().key);
-        let watcher: Weak<dyn Watcher> = Rc::<Group<T>>::downgrade(&self.group);
-        let alive = context.is_some_and(|context| {
-            context.with_tables(|tables| match tables.find_task(key) {
-                Some(index) => {
-                    tables.watch(index, watcher);
-                    true
-                }
-                None => false,
-            })
-        });
-        let mut roll = self.group.roll.borrow_mut();
-        let left = roll.sweep();
-        let cancel = roll.enter(task);
-        drop(roll);
-        drop(left);
-        if !alive {
-            // The kernel has reported its failure.
-            self.group.member_ended(id, true);
-        } else if cancel {
-            self.group.cancel(vec![key]);
-        }
-    }
-}
-
-impl<T> TaskGroup<T> {
-    /// Asks all members to end, and those that come yet.
-    fn cancel_rest(&self) {
-        let cancel = self.group.roll.borrow_mut().cancel_rest();
-        self.group.cancel(cancel);
-    }
-
-    /// Whether this task may wait for the members: it is in their kernel, and not one of them.
-    fn check(&self) -> Result<()> {
-        context::with_task(|context, _| {
-            let home = self.group.home.borrow();
-            if home.upgrade().is_none_or(|home| home.id != context.id) {
-                Err(Error::NoKernel)
-            } else if self.is_member(context) {
-                Err(Error::Deadlock(Deadlock::new(
-                    "a member of a task group cannot wait for the end of its own group (let a task outside of it do that)".to_string(),
-                )))
-            } else {
-                Ok(())
-            }
-        })
-    }
-
-    /// Whether the running task is a member.
-    fn is_member(&self, context: &Context) -> bool {
-        let Some(key) = context.task.get() else {
-            return false;
-        };
-        let tables = context.tables.borrow();
-        let task = tables.find_task(key);
-        task.is_some_and(|task| self.group.roll.borrow().has(tables.slot(task).id(), key))
-    }
-
-    /// The same for somebody who waits for others than daemons: a daemon may.
-    fn check_for_workers(&self) -> Result<()> {
-        match self.check() {
-            Err(Error::Deadlock(_)) if runs_daemon() => Ok(()),
-            checked => checked,
-        }
-    }
-
-    /// Writes failures to the log that nobody was told of.
-    fn log_untold(&self) {
-        let untold = self.group.roll.borrow_mut().untold();
-        untold.iter().for_each(TaskError::log);
-    }
-}
-
-impl<T> Group<T> {
-    /// Cancels members (G1).
-    fn cancel(&self, tasks: Vec<Key>) {
-        let home = self.home.borrow().upgrade();
-        let Some(context) = home.filter(|_| !tasks.is_empty()) else {
-            return;
-        };
-        context.interrupting(|tables| {
-            for task in tasks {
-                if let Some(task) = tables.find_task(task) {
-                    tables.request_cancel(task);
-                }
-            }
-        });
-    }
-
-    fn member_ended(&self, id: u64, known: bool) {
-        let awaited = self.awaited.get() > 0;
-        let mut after = self.roll.borrow_mut().end(id, awaited, known);
-        self.cancel(std::mem::take(&mut after.cancel));
-        self.takers.notify_all();
-        if after.wake {
-            self.joiners.notify_all();
-        }
-        if let Some(error) = &after.log {
-            error.log();
-        }
-    }
-}
-
-impl<T> Watcher for Group<T> {
-    fn ended(&self, task: u64) {
-        self.member_ended(task, false);
-    }
-}
-
-impl<T> Drop for Group<T> {
-    fn drop(&mut self) {
-        let roll = self.roll.get_mut();
-        let (cancel, untold) = (roll.cancel_rest(), roll.untold());
-        roll.release();
-        self.cancel(cancel);
-        untold.iter().for_each(TaskError::log);
-    }
-}
-
-/// Whether the running task is a daemon.
-fn runs_daemon() -> bool {
-    let daemon = context::with_task(|context, task| {
-        let tables = context.tables.borrow();
-        Ok(tables.slot(task).is_daemon())
-    });
-    daemon.unwrap_or(false)
 }
 
 /// What there is to say about the use of a group that was joined.

@@ -27,9 +27,9 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use super::after_join;
 use crate::cell::Header;
 use crate::error::{Error, Result, TaskError};
-use crate::group::after_join;
 use crate::key::Key;
 use crate::task::Task;
 
