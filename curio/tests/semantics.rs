@@ -554,6 +554,69 @@ fn case_15b_a_foreign_boundary_beside_an_operation() {
     });
 }
 
+/// A timeout whose future has only yielded has no scope yet. It must not miss what happens until its future waits.
+#[test]
+fn case_15b_a_timeout_around_what_yields_first() {
+    everywhere(async |w| {
+        for swapped in [false, true] {
+            let (never, dropped) = foreign();
+            let begun = Rc::new(Cell::new(false));
+            let begins = begun.clone();
+            let task = spawn(async move {
+                let limited = timeout_after(w.t(5), async {
+                    begins.set(true);
+                    yield_now().await?;
+                    never.await;
+                    Ok(())
+                });
+                let (a, b) = if swapped {
+                    let (b, a) = futures::join!(limited, sleep(w.t(100)));
+                    (a, b)
+                } else {
+                    futures::join!(sleep(w.t(100)), limited)
+                };
+                gives!(a, Err(Error::Cancelled(_)));
+                gives!(b, Err(Error::Cancelled(_)));
+                Ok(())
+            });
+            while !begun.get() {
+                yield_now().await?;
+            }
+            let start = clock();
+            task.cancel().await?;
+            w.passed(start, 0);
+            assert!(dropped.get());
+            task.join().await?;
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn a_timeout_around_what_yields_first_ends_in_time() {
+    everywhere(async |w| {
+        let start = clock();
+        let yields = async {
+            yield_now().await?;
+            sleep(w.t(100)).await
+        };
+        gives!(timeout_after(w.t(2), yields).await, Err(Error::Timeout(_)));
+        w.passed(start, 2);
+        // Below a combinator, nobody polls it again but for its own waker.
+        let (never, dropped) = foreign();
+        let yields = timeout_after(w.t(2), async {
+            yield_now().await?;
+            never.await;
+            Ok(())
+        });
+        let mut all = FuturesUnordered::from_iter([yields]);
+        gives!(all.next().await, Some(Err(Error::Timeout(_))));
+        assert!(dropped.get());
+        w.passed(start, 4);
+        Ok(())
+    });
+}
+
 #[test]
 fn case_16_a_cancel_disarms_older_deadlines() {
     everywhere(async |w| {

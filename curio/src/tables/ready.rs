@@ -29,7 +29,7 @@ impl Ring {
         position & self.places.len().wrapping_sub(1)
     }
 
-    #[inline(always)]
+    #[inline]
     pub(super) fn push(&mut self, number: u32) {
         if self.len() == self.places.len() {
             self.grow();
