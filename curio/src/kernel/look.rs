@@ -120,7 +120,7 @@ impl Kernel {
         pending
     }
 
-    /// As `run_task`. True if the task goes on.
+    /// As `run_tasks` does it. True if the task goes on.
     fn poll_looked_at(
         &self,
         key: Key,

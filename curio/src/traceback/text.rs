@@ -77,8 +77,8 @@ pub(super) fn is_outermost(function: &str, file: Option<&str>) -> bool {
     function.contains("traceback::raw::outermost")
         || function.contains("curio::kernel::Kernel>::run_")
         || function.contains("curio::kernel::Kernel::run_")
-        || function.contains("curio::cell::Runnable>::poll")
-        || ["outermost", "run_main", "run_task", "run_batch"]
+        || function.contains("curio::cell::Runnable>::run")
+        || ["outermost", "run_main", "run_tasks", "run_batch", "run"]
             .iter()
             .any(|name| {
                 let rest = function.strip_prefix(name);

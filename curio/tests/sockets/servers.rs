@@ -8,9 +8,7 @@ use crate::common::{Alone, counted, run};
 #[cfg(target_os = "linux")]
 use curio::Kernel;
 use curio::net::{ListenOptions, TcpListener, TcpStream};
-use curio::{
-    Error, Result, open_connection, run_server, sleep, spawn, tcp_server, timeout_after, yield_now,
-};
+use curio::{Error, Result, open_connection, run_server, sleep, spawn, tcp_server, timeout_after, yield_now};
 
 use crate::cleanly;
 
