@@ -23,11 +23,13 @@ use crate::error::{Deadlock, Error, Result};
 use crate::kept::Kept;
 use crate::key::{Key, NONE};
 use crate::log::{Activations, Installed, Log};
+use crate::mirror::{Mirror, Scribe};
 use crate::readiness::Selector;
 use crate::remote::Remote;
 use crate::scopes::Kind;
 use crate::state::State;
 use crate::tables::Tables;
+use crate::trace;
 use crate::traceback::Recorder;
 use crate::waits::Label;
 
@@ -85,7 +87,10 @@ pub(crate) struct Context {
     pub(crate) exit: Cell<Option<i32>>,
     /// Tasks that are spawned now are cancelled at once.
     pub(crate) closing: Cell<bool>,
+    /// Those who look on. There, and empty, also if the kernel is only monitored.
     pub(crate) activations: Option<Activations>,
+    /// What a monitor sees, if there is one.
+    pub(crate) mirror: Option<Arc<Mirror>>,
     /// How many threads are at work for tasks that wait for them.
     outside: Cell<usize>,
     /// What belongs to other threads, and stays here.
@@ -113,6 +118,7 @@ impl Context {
         seed: Option<u64>,
         activations: Vec<Installed>,
         workers: WorkerLimits,
+        monitored: bool,
     ) -> Result<Rc<Context>> {
         let selector = Selector::new()?;
         let remote = Remote::register(selector.bell()?)?;
@@ -121,9 +127,13 @@ impl Context {
         let origin = origin();
         let virtual_now = ticks(Instant::now());
         let start = instant(virtual_now);
-        let activations = Activations::new(activations, KernelInfo { start, clock, seed });
-        if activations.is_some() {
-            tables.log = Some(Box::new(Log::new(clock, virtual_now)));
+        let recording = !activations.is_empty();
+        let mirror = monitored.then(|| Mirror::new(remote.clone(), clock, virtual_now));
+        let looked_at = recording || monitored;
+        let activations = looked_at.then(|| Activations::new(activations, KernelInfo { start, clock, seed }));
+        if looked_at {
+            let scribe = mirror.clone().map(Scribe::new);
+            tables.log = Some(Box::new(Log::new(clock, virtual_now, recording, scribe)));
         }
         Ok(Rc::new_cyclic(|this| Context {
             this: this.clone(),
@@ -145,6 +155,7 @@ impl Context {
             exit: Cell::new(None),
             closing: Cell::new(false),
             activations,
+            mirror,
             outside: Cell::new(0),
             kept: Kept::default(),
             belongings: RefCell::default(),
@@ -316,6 +327,25 @@ impl Context {
         self.forget_time();
     }
 
+    /// From now on, what happens is recorded here, also if nobody has looked on so far.
+    #[cfg_attr(not(all(unix, feature = "monitor")), allow(dead_code))]
+    pub(crate) fn start_recording(&self, to: impl std::io::Write + 'static) {
+        self.set_guest(Some(Installed::new(trace::Recorder::new(to))));
+    }
+
+    /// The recording that was started last ends.
+    #[cfg_attr(not(all(unix, feature = "monitor")), allow(dead_code))]
+    pub(crate) fn end_recording(&self) {
+        self.set_guest(None);
+    }
+
+    fn set_guest(&self, guest: Option<Installed>) {
+        if let Some(activations) = &self.activations {
+            activations.tell(&self.tables);
+            activations.set_guest(&self.tables, guest);
+        }
+    }
+
     // ---- Time
 
     /// The time is to be read again when it is needed.
@@ -345,6 +375,9 @@ impl Context {
         self.now.set(now);
         if let Some(log) = &mut self.tables.borrow_mut().log {
             log.virtual_now = now;
+            if let Some(scribe) = &log.scribe {
+                scribe.set_time(now);
+            }
         }
     }
 
@@ -471,6 +504,7 @@ pub(crate) fn wake(task: Key) {
             let mut tables = context.tables.borrow_mut();
             if let Some(index) = tables.find_task(task) {
                 tables.schedule(index);
+                tables.note_ready(index);
             }
             true
         }

@@ -192,7 +192,7 @@ impl Tables {
         let hot = scope.is_hot();
         scope.due = true;
         self.slot_mut(task).hot += u32::from(!hot);
-        self.note(|log, tables| log.interrupt(tables, index));
+        self.note_interrupt(index);
         if kind == Kind::Task {
             let entry = self.waits.entry(task);
             let own = entry.wait.armed != Armed::Idle && !entry.wait.is_linked(task);
@@ -392,7 +392,7 @@ impl Tables {
         {
             // It was delivered, so the task is hot already.
             self.scopes.get_mut(index).due = true;
-            self.note(|log, tables| log.interrupt(tables, index));
+            self.note_interrupt(index);
         }
     }
 

@@ -20,6 +20,11 @@ mod exits;
 mod gather;
 mod look;
 mod shutdown;
+#[cfg(all(unix, feature = "monitor"))]
+mod watched;
+#[cfg(not(all(unix, feature = "monitor")))]
+#[path = "kernel/not_watched.rs"]
+mod watched;
 
 use std::any::Any;
 use std::fmt;
@@ -36,6 +41,7 @@ use crate::contain::contain;
 use crate::context::{self, Context, Running};
 use crate::error::{Error, Result, TaskError};
 use crate::key::Key;
+use crate::mirror::Mirror;
 use crate::outcome::{Outcome, Value};
 use crate::tables::Next;
 use crate::task::{Task, spawn_in};
@@ -117,6 +123,7 @@ pub struct Kernel {
     context: Rc<Context>,
     shutdown_timeout: Duration,
     exit_on: Box<[exits::Signal]>,
+    watched: Option<watched::Watched>,
     dump_on: Box<[dumps::Signal]>,
     closed: bool,
 }
@@ -402,10 +409,22 @@ impl Kernel {
     fn run_tasks<const WATCHED: bool>(&self, count: usize, main: &mut Main<'_>) {
         let context = &*self.context;
         let mut failure = None;
+        let observed = WATCHED && context.activations.is_some();
+        let mut recorded = observed && self.is_recorded();
+        let mirror = context.mirror.as_deref();
         for _ in 0..count {
+            if observed && mirror.is_some_and(Mirror::is_wanted) {
+                recorded = self.answer(main);
+                if main.done {
+                    // It was looked at, and has ended.
+                    break;
+                }
+            }
             let mut tables = context.tables.borrow_mut();
             if WATCHED {
-                tables.note_queue();
+                if recorded {
+                    tables.note_queue();
+                }
                 tables.draw();
             }
             let Some(Next { key, cell, mut hot }) = tables.next_ready() else {
@@ -416,8 +435,11 @@ impl Kernel {
                 tables.debts.clear();
                 context.run_epoch.set(tables.epoch);
             }
+            if observed {
+                tables.show_running(key.index());
+            }
             drop(tables);
-            if WATCHED {
+            if recorded {
                 hot = self.tell_running(key);
             }
             // No borrow is held while the task runs (I2).
@@ -436,7 +458,7 @@ impl Kernel {
                     Ran::Failed => self.has_failed(key, failure.take()),
                 }
             }
-            if WATCHED {
+            if recorded {
                 let mut tables = context.tables.borrow_mut();
                 tables.note(|log, tables| log.suspended(tables, key, main.done));
                 drop(tables);
@@ -449,6 +471,35 @@ impl Kernel {
                 break;
             }
         }
+        if observed {
+            context.tables.borrow_mut().show_suspended();
+            self.answer(main);
+        }
+    }
+
+    /// Whether everything is to be told to somebody.
+    fn is_recorded(&self) -> bool {
+        self.context.tables.borrow().is_recorded()
+    }
+
+    /// Does what a monitor has asked for. True if everything is to be told to somebody from now on.
+    #[cold]
+    #[inline(never)]
+    fn answer(&self, main: &mut Main<'_>) -> bool {
+        let context = &*self.context;
+        if let Some(mirror) = &context.mirror
+            && mirror.is_wanted()
+        {
+            context.task.set(None);
+            context.tables.borrow_mut().show_suspended();
+            mirror.answer(context);
+            if !main.done {
+                self.answer_looks(main);
+            }
+            // That may have taken long.
+            context.forget_time();
+        }
+        self.is_recorded()
     }
 
     /// Tells the activations that a task runs, and everything before. What they do may concern it: gives whether it has

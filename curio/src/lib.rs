@@ -105,6 +105,7 @@
 //! | `Connection.send/recv/send_bytes/recv_bytes`, `authenticate_server/client` | the same on `channel::Connection`; values are those of `serde`, and plain data in Python |
 //! | `curio.traps` | [`traps`] |
 //! | `Activation`, `activations=[..]` | [`Activation`], [`Builder::activation`]; [`trace`] records a run |
+//! | `with_monitor=True`, `CURIOMONITOR`, `python -m curio.monitor` | [`monitor`], `Builder::monitor`, `CURIOMONITOR`; the program `curio-monitor` |
 //! | `debug=[schedtrace, traptrace, logcrash, longblock]` | activations in `debug` (with the feature `tracing`): events of the crate `tracing` |
 //! | (new) what all tasks do, at a signal | `Kernel::builder().dump_on([SIGQUIT])` |
 //! | `Task.traceback()`, `print(task)` | [`task.traceback()`](Task::traceback)`.await?`, see [`traceback`]; `println!("{task}")` |
@@ -140,6 +141,9 @@ mod key;
 mod line;
 mod log;
 mod lookup;
+mod mirror;
+#[cfg(all(unix, feature = "monitor"))]
+pub mod monitor;
 mod name;
 pub mod net;
 mod outcome;

@@ -10,6 +10,8 @@
 //! L3. `queued` is how many entries of the ready queue are known here. `schedule`, which is part of every switch, has no
 //!     hook: whatever is written next looks first at what has been queued meanwhile. So `run_batch` has it look before
 //!     it takes an entry out; after that it looks again, in any case, before another one enters.
+//! L4. While `recording` is not set, nothing is written here. A monitored kernel has a log all the same, for the scribe of its
+//!     mirror; so a kernel that is not looked at at all pays one branch for both.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -26,10 +28,11 @@ use crate::contain::{contain, log};
 use crate::context::{self, Clock};
 use crate::error::{Error, TaskError};
 use crate::key::Key;
+use crate::mirror::Scribe;
 use crate::readiness::{Direction, concerns};
 use crate::scopes::Kind;
 use crate::state::State;
-use crate::tables::Tables;
+use crate::tables::{Slot, Tables};
 use crate::timers::Target;
 use crate::waits::{Armed, Label};
 
@@ -71,6 +74,10 @@ impl Record {
 
 /// See the module's documentation.
 pub(crate) struct Log {
+    /// Somebody wants to be told. If not, the log is there for the mirror only (L4).
+    pub(crate) recording: bool,
+    /// Keeps the mirror, if the kernel is monitored.
+    pub(crate) scribe: Option<Scribe>,
     clock: Clock,
     /// Kept up to date by the context.
     pub(crate) virtual_now: u64,
@@ -92,8 +99,10 @@ pub(crate) struct Log {
 }
 
 impl Log {
-    pub(crate) fn new(clock: Clock, virtual_now: u64) -> Log {
+    pub(crate) fn new(clock: Clock, virtual_now: u64, recording: bool, scribe: Option<Scribe>) -> Log {
         Log {
+            recording,
+            scribe,
             clock,
             virtual_now,
             records: Vec::new(),
@@ -109,11 +118,109 @@ impl Log {
     }
 
     fn push(&mut self, record: Record) {
-        let now = match self.clock {
+        self.records.push((self.now(), record));
+    }
+
+    fn now(&self) -> u64 {
+        match self.clock {
             Clock::Real => context::ticks(Instant::now()),
             Clock::Virtual => self.virtual_now,
-        };
-        self.records.push((now, record));
+        }
+    }
+
+    // ---- Those who come late
+
+    /// Nobody wants to be told any more.
+    fn forget(&mut self) {
+        self.records.clear();
+        self.running = None;
+        self.tasks.clear();
+        self.endings.clear();
+        self.waits.clear();
+        self.timeouts.clear();
+        self.interrupted = None;
+    }
+
+    /// Somebody wants to be told from now on. So far nothing was written down.
+    fn learn(&mut self, tables: &Tables) {
+        self.queued = tables.ready.len();
+        for (_, slot) in tables.all_tasks() {
+            let info = TaskInfo {
+                id: slot.id(),
+                name: tables.name(slot).to_string(),
+                // Not within what is recorded.
+                parent: None,
+                spawned: slot.spawned,
+                daemon: slot.is_daemon(),
+            };
+            self.tasks.insert(info.id, Rc::new(info));
+        }
+        for (index, _) in tables.all_tasks() {
+            let (waits, scopes) = tables.belongings(index);
+            for wait in waits {
+                let Some(task) = self.task(tables, index) else {
+                    continue;
+                };
+                self.last_wait += 1;
+                let node = tables.waits.get(wait);
+                let info = WaitInfo {
+                    id: self.last_wait,
+                    task,
+                    label: node.label,
+                    place: node.place,
+                    until: Log::until(tables, node.armed),
+                };
+                self.waits.insert(wait, Rc::new(info));
+            }
+            for scope in scopes {
+                if let Some(timer) = tables.scopes.get(scope).timer {
+                    self.timeouts.insert(scope, tables.timers.deadline(timer));
+                }
+            }
+        }
+    }
+
+    /// What there is, told as if it had all come into being now: each task that waits was spawned, has run, and waits.
+    fn present(&mut self, tables: &Tables) -> Vec<(u64, Record)> {
+        let told = std::mem::take(&mut self.records);
+        let mut tasks: Vec<_> = tables
+            .all_tasks()
+            .filter_map(|(index, _)| Some((self.task(tables, index)?, index)))
+            .collect();
+        tasks.sort_unstable_by_key(|(task, _)| task.id);
+        for (task, index) in tasks {
+            self.push(Record::Created(task.clone()));
+            let (waits, scopes) = tables.belongings(index);
+            if waits.is_empty() && tables.slot(index).is_queued() {
+                continue;
+            }
+            self.push(Record::Ready(task.clone()));
+            self.push(Record::Running(task.clone()));
+            for wait in waits {
+                if let Some(wait) = self.waits.get(&wait).cloned() {
+                    self.push(Record::Wait(wait.clone()));
+                    self.wait_timer(wait, TimerEvent::Set);
+                }
+            }
+            for scope in scopes {
+                if let Some(deadline) = self.timeouts.get(&scope).copied() {
+                    self.timeout(tables, scope, deadline, TimerEvent::Set);
+                }
+            }
+            let wait = tables.latest_wait(index);
+            let label = wait.map_or(Label::FOREIGN_WAIT, |wait| wait.label);
+            let place = wait.map(|wait| wait.place);
+            self.push(Record::Suspended(task, State::Waiting(label), place));
+        }
+        for place in 0..tables.ready.len() {
+            let index = tables.ready.get(place);
+            if tables.waits.task(index).is_some_and(Slot::is_queued)
+                && let Some(task) = self.task(tables, index)
+            {
+                self.push(Record::Ready(task));
+            }
+        }
+        std::mem::replace(&mut self.records, told)
     }
 
     // ---- Tasks
@@ -394,8 +501,137 @@ impl Tables {
     /// A hook: writes down what happens, if somebody wants to know.
     #[inline(always)]
     pub(crate) fn note(&mut self, write: impl FnOnce(&mut Log, &Tables)) {
-        if self.log.is_some() {
+        if let Some(log) = &self.log
+            && log.recording
+        {
             self.write(write);
+        }
+    }
+
+    /// The same for what the mirror is to show as well.
+    #[inline(always)]
+    fn note_and_show(
+        &mut self,
+        write: impl FnOnce(&mut Log, &Tables),
+        show: impl FnOnce(&mut Scribe, &Tables),
+    ) {
+        if self.log.is_some() {
+            self.write_and_show(write, show);
+        }
+    }
+
+    /// A task has entered the tables.
+    #[inline(always)]
+    pub(crate) fn note_created(&mut self, task: u32) {
+        self.note_and_show(
+            |log, tables| log.created(tables, task),
+            |scribe, tables| scribe.created(tables, task),
+        );
+    }
+
+    /// A task is about to leave them.
+    #[inline(always)]
+    pub(crate) fn note_terminated(&mut self, task: u32) {
+        self.note_and_show(
+            |log, tables| log.terminated(tables, task),
+            |scribe, _| scribe.terminated(task),
+        );
+    }
+
+    /// A wait is about to be woken.
+    #[inline(always)]
+    pub(crate) fn note_wake(&mut self, wait: u32) {
+        self.note_and_show(
+            |log, _| log.wake(wait),
+            |scribe, tables| {
+                let wait = tables.waits.get(wait);
+                if wait.foreign.is_none() {
+                    scribe.ready(wait.task);
+                }
+            },
+        );
+    }
+
+    /// A scope has become due, and its task is about to be woken.
+    #[inline(always)]
+    pub(crate) fn note_interrupt(&mut self, scope: u32) {
+        self.note_and_show(
+            |log, tables| log.interrupt(tables, scope),
+            |scribe, tables| {
+                let scope = tables.scopes.get(scope);
+                scribe.ready(scope.task);
+                if scope.kind == Kind::Task {
+                    scribe.cancelled(scope.task);
+                }
+            },
+        );
+    }
+
+    /// Whether everything is written down, for somebody who is to be told of it.
+    pub(crate) fn is_recorded(&self) -> bool {
+        self.log.as_ref().is_some_and(|log| log.recording)
+    }
+
+    /// A task is about to run, and the one before it waits, if it is not in the queue.
+    #[inline]
+    pub(crate) fn show_running(&mut self, task: u32) {
+        let Some(log) = &mut self.log else { return };
+        let Some(scribe) = &mut log.scribe else { return };
+        let last = scribe.last();
+        if last.is_none_or(|last| self.waits.task(last).is_some_and(Slot::is_queued)) {
+            scribe.running(task);
+        } else {
+            self.show_both(task);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn show_both(&mut self, task: u32) {
+        self.show_suspended();
+        if let Some(log) = &mut self.log
+            && let Some(scribe) = &mut log.scribe
+        {
+            scribe.running(task);
+        }
+    }
+
+    /// A task is about to be run out of turn.
+    pub(crate) fn show_look(&mut self, task: u32) {
+        if let Some(log) = &mut self.log
+            && let Some(scribe) = &mut log.scribe
+        {
+            scribe.looks(task);
+        }
+    }
+
+    /// No task runs.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn show_suspended(&mut self) {
+        let Some(log) = &mut self.log else { return };
+        let Some(scribe) = &mut log.scribe else { return };
+        if let Some(task) = scribe.suspended()
+            && let Some(slot) = self.waits.task(task)
+            && !slot.is_queued()
+        {
+            let outlook = self.outlook(task);
+            if let Some(Log {
+                scribe: Some(scribe), ..
+            }) = self.log.as_deref_mut()
+            {
+                scribe.waits(task, outlook);
+            }
+        }
+    }
+
+    /// A task was woken by its own waker. (What the log says of it, `catch_up` finds.)
+    #[inline(always)]
+    pub(crate) fn note_ready(&mut self, task: u32) {
+        if let Some(log) = &self.log
+            && let Some(scribe) = &log.scribe
+        {
+            scribe.ready(task);
         }
     }
 
@@ -415,6 +651,25 @@ impl Tables {
             self.log = Some(log);
         }
     }
+
+    #[cold]
+    #[inline(never)]
+    fn write_and_show(
+        &mut self,
+        write: impl FnOnce(&mut Log, &Tables),
+        show: impl FnOnce(&mut Scribe, &Tables),
+    ) {
+        if let Some(mut log) = self.log.take() {
+            if log.recording {
+                log.catch_up(self);
+                write(&mut log, self);
+            }
+            if let Some(scribe) = &mut log.scribe {
+                show(scribe, self);
+            }
+            self.log = Some(log);
+        }
+    }
 }
 
 /// Who looks on.
@@ -428,6 +683,8 @@ pub(crate) struct Activations {
 pub(crate) struct Installed {
     activation: Option<Box<dyn Activation>>,
     type_name: &'static str,
+    /// It came while the kernel was at work, and will leave again.
+    is_guest: bool,
 }
 
 impl Installed {
@@ -435,6 +692,7 @@ impl Installed {
         Installed {
             activation: Some(Box::new(activation)),
             type_name: std::any::type_name::<A>(),
+            is_guest: false,
         }
     }
 
@@ -469,13 +727,12 @@ impl fmt::Debug for Installed {
 }
 
 impl Activations {
-    /// None if nobody looks on.
-    pub(crate) fn new(list: Vec<Installed>, kernel: KernelInfo) -> Option<Activations> {
-        (!list.is_empty()).then(|| Activations {
+    pub(crate) fn new(list: Vec<Installed>, kernel: KernelInfo) -> Activations {
+        Activations {
             kernel,
             activated: Cell::new(false),
             list: RefCell::new(list),
-        })
+        }
     }
 
     /// Hands over what is in the log, outside of its borrow (I2). What the activations cause stays there (A2).
@@ -500,6 +757,44 @@ impl Activations {
             contain(|| drop(record));
         }
         tables.borrow_mut().note(|log, _| log.running = running);
+    }
+
+    /// Somebody looks on for a while, and is told first what there is; or does not any more. What has happened until now was
+    /// told.
+    pub(crate) fn set_guest(&self, tables: &RefCell<Tables>, guest: Option<Installed>) {
+        let Ok(mut list) = self.list.try_borrow_mut() else {
+            return;
+        };
+        for before in list.extract_if(.., |one| one.is_guest) {
+            contain(|| drop(before));
+        }
+        let is_alone = list.is_empty();
+        let mut present = Vec::new();
+        let mut borrowed = tables.borrow_mut();
+        if let Some(mut log) = borrowed.log.take() {
+            if is_alone {
+                log.forget();
+            }
+            if guest.is_some() {
+                if is_alone {
+                    log.learn(&borrowed);
+                }
+                present = log.present(&borrowed);
+            }
+            log.recording = guest.is_some() || !is_alone;
+            borrowed.log = Some(log);
+        }
+        drop(borrowed);
+        if let Some(mut guest) = guest {
+            guest.is_guest = true;
+            if self.activated.get() {
+                guest.call(|activation| activation.activate(&self.kernel));
+            }
+            for (at, record) in present {
+                guest.call(|activation| record.tell(context::instant(at), activation));
+            }
+            list.push(guest);
+        }
     }
 
     /// Nobody is told anything any more.

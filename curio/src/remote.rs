@@ -137,7 +137,7 @@ impl Remote {
     }
 
     /// Makes the kernel look around, from any thread: if it sleeps, or is about to, it wakes up.
-    #[cfg(unix)]
+    #[cfg_attr(not(unix), allow(dead_code))]
     pub(crate) fn ring(&self) {
         let _ = self.bell.wake();
     }

@@ -160,7 +160,7 @@ impl Tables {
             hot: 0,
         });
         self.ready.push(key.index());
-        self.note(|log, tables| log.created(tables, key.index()));
+        self.note_created(key.index());
         (key, id)
     }
 
@@ -246,7 +246,7 @@ impl Tables {
         if entry.first_wait != NONE || entry.root != NONE || entry.wait.armed != Armed::Idle {
             self.forget_waits(task);
         }
-        self.note(|log, tables| log.terminated(tables, task));
+        self.note_terminated(task);
         let entry = self.waits.entry_mut(task);
         let slot = entry.slot.take()?;
         if entry.wait.armed == Armed::Idle {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::Kernel;
+use super::watched::Plan;
 use super::{dumps, exits};
 use crate::activation::Activation;
 use crate::context::{Clock, Context, WorkerLimits};
@@ -18,6 +19,7 @@ pub struct Builder {
     activations: Vec<Installed>,
     workers: WorkerLimits,
     exit_on: Vec<exits::Signal>,
+    pub(super) monitor: Plan,
     dump_on: Vec<dumps::Signal>,
 }
 
@@ -35,6 +37,7 @@ impl Builder {
                 processes: None,
             },
             exit_on: Vec::new(),
+            monitor: Plan::default(),
             dump_on: Vec::new(),
         }
     }
@@ -196,19 +199,32 @@ impl Builder {
     ///
     /// # Errors
     ///
-    /// [`Error::Io`](crate::Error::Io) if the system gives no selector (no file descriptors are left).
+    /// [`Error::Io`](crate::Error::Io) if the system gives no selector (no file descriptors are left), or if the monitor that
+    /// the kernel was given cannot listen.
     ///
     /// ```
     /// let kernel = curio::Kernel::builder().build().unwrap();
     /// kernel.run(async {}).unwrap();
     /// ```
-    pub fn build(self) -> Result<Kernel> {
-        Ok(Kernel {
-            context: Context::new(self.clock, self.seed, self.activations, self.workers)?,
+    pub fn build(mut self) -> Result<Kernel> {
+        let ready = self.monitor.open(&mut self.exit_on)?;
+        let mut kernel = Kernel {
+            context: Context::new(
+                self.clock,
+                self.seed,
+                self.activations,
+                self.workers,
+                ready.is_some(),
+            )?,
             shutdown_timeout: self.shutdown_timeout,
             exit_on: self.exit_on.into(),
+            watched: None,
             dump_on: self.dump_on.into(),
             closed: false,
-        })
+        };
+        if let (Some(ready), Some(mirror)) = (ready, &kernel.context.mirror) {
+            kernel.watched = Some(ready.start(mirror.clone())?);
+        }
+        Ok(kernel)
     }
 }

@@ -108,7 +108,10 @@ impl Kernel {
             self.context.with_tables(|tables| {
                 let mut woken = std::mem::take(&mut tables.remote_wakes);
                 self.context.remote.drain(&mut woken);
-                woken.drain(..).for_each(|task| tables.schedule(task));
+                woken.drain(..).for_each(|task| {
+                    tables.schedule(task);
+                    tables.note_ready(task);
+                });
                 tables.remote_wakes = woken;
             });
             self.context.drop_released();

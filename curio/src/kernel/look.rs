@@ -63,6 +63,7 @@ impl Kernel {
         let recording = context.recorder.stop();
         let mut tables = context.tables.borrow_mut();
         tables.note(|log, tables| log.end_look(tables, key, mark, main.done));
+        tables.show_suspended();
         let here = tables.find_task(key).is_some();
         let waits = if here {
             tables.wait_keys(key.index())
@@ -109,6 +110,7 @@ impl Kernel {
             tables.debts.clear();
             context.run_epoch.set(tables.epoch);
         }
+        tables.show_look(index);
         drop(tables);
         context.begin_run(key, hot);
         let waker = waker::looking(key);

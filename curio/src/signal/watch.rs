@@ -25,6 +25,9 @@ pub(crate) enum Rank {
     Each,
     /// All of these, but only if there is none of the others; and only once: it is as if they had left then.
     LastResort,
+    /// The same, but as often as there is none of the others.
+    #[cfg_attr(not(feature = "monitor"), allow(dead_code))]
+    StandBy,
 }
 
 /// A set of signals, by number.
@@ -238,7 +241,7 @@ fn tell(reader: u64, signals: &[Signal]) {
     registry.entries.retain(|entry| {
         let set = match entry.rank {
             Rank::Each => entry.set,
-            Rank::LastResort => Set(entry.set.0 & !taken.0),
+            Rank::LastResort | Rank::StandBy => Set(entry.set.0 & !taken.0),
         };
         let signals: Vec<Signal> = signals
             .iter()
@@ -249,7 +252,7 @@ fn tell(reader: u64, signals: &[Signal]) {
         if concerned {
             told.push((entry.watcher.clone(), signals));
         }
-        entry.rank == Rank::Each || !concerned
+        entry.rank != Rank::LastResort || !concerned
     });
     let ended = registry.settle();
     drop(registry);

@@ -1,10 +1,11 @@
-//! What the tables say of a task: for its handle, for the log, and for the report of a deadlock.
+//! What the tables say of a task: for its handle, for the log, for the mirror, and for the report of a deadlock.
 
 use std::fmt::Write;
 use std::panic::Location;
 
-use super::{Slot, Tables};
+use super::{Entry, Slot, Tables};
 use crate::key::{Key, NONE};
+use crate::mirror::Waits;
 use crate::waits::{Armed, Label, Wait};
 
 impl Tables {
@@ -33,6 +34,52 @@ impl Tables {
             (NONE, own, _) => own,
             (first, ..) => Some(self.waits.get(first)),
         }
+    }
+
+    /// What the mirror shows of a task that waits.
+    pub(crate) fn outlook(&self, task: u32) -> Waits {
+        let mut outlook = Waits {
+            label: Label::FOREIGN_WAIT,
+            place: None,
+            sleep: None,
+            timeout: None,
+            cancelled: None,
+        };
+        if let Some(wait) = self.latest_wait(task) {
+            (outlook.label, outlook.place) = (wait.label, Some(wait.place));
+            if let Armed::Timer(timer) = wait.armed {
+                outlook.sleep = Some(self.timers.deadline(timer));
+            }
+            let mut scope = wait.scope;
+            while scope != NONE {
+                outlook.timeout = self.sooner(outlook.timeout, scope);
+                scope = self.scopes.get(scope).parent;
+            }
+        } else if self.waits.entry(task).root != NONE {
+            outlook.timeout = self.soonest_below(self.waits.entry(task).root);
+        }
+        outlook
+    }
+
+    /// The deadline of a scope, if it is set and sooner than that one.
+    fn sooner(&self, than: Option<u64>, scope: u32) -> Option<u64> {
+        let own = self
+            .scopes
+            .get(scope)
+            .timer
+            .map(|timer| self.timers.deadline(timer));
+        [than, own].into_iter().flatten().min()
+    }
+
+    fn soonest_below(&self, scope: u32) -> Option<u64> {
+        let mut soonest = self.sooner(None, scope);
+        let mut child = self.scopes.get(scope).first_child;
+        while child != NONE {
+            let below = self.soonest_below(child);
+            soonest = [soonest, below].into_iter().flatten().min();
+            child = self.scopes.get(child).next;
+        }
+        soonest
     }
 
     /// The task's own node, if an operation has it that waits directly below the task (W2).
@@ -96,34 +143,44 @@ impl Tables {
         waits
     }
 
-    /// The nodes of the operations in which a task waits, oldest first.
-    pub(crate) fn wait_keys(&self, task: u32) -> Vec<Key> {
-        let mut all = Vec::new();
-        let entry = self.waits.entry(task);
-        self.keys(entry.first_wait, &mut all);
-        if self.own_wait(task).is_some() {
-            all.extend(self.waits.entries.key(task));
+    /// The places of all operations in which a task waits, oldest first, and of all its scopes.
+    pub(crate) fn belongings(&self, task: u32) -> (Vec<u32>, Vec<u32>) {
+        let &Entry { first_wait, root, .. } = self.waits.entry(task);
+        let (mut waits, mut scopes) = (Vec::new(), Vec::new());
+        let mut open = Vec::new();
+        self.number(first_wait, &mut waits);
+        waits.extend(self.own_wait(task).map(|_| task));
+        if root != NONE {
+            open.push(root);
         }
-        let mut scopes = vec![entry.root];
-        while let Some(index) = scopes.pop().filter(|&scope| scope != NONE) {
-            let scope = self.scopes.get(index);
-            self.keys(scope.first_wait, &mut all);
-            let mut child = scope.first_child;
+        while let Some(scope) = open.pop() {
+            scopes.push(scope);
+            self.number(self.scopes.get(scope).first_wait, &mut waits);
+            let mut child = self.scopes.get(scope).first_child;
             while child != NONE {
-                scopes.push(child);
+                open.push(child);
                 child = self.scopes.get(child).next;
             }
         }
-        all.reverse();
-        all
+        waits.reverse();
+        (waits, scopes)
     }
 
-    fn keys(&self, first: u32, into: &mut Vec<Key>) {
+    fn number(&self, first: u32, into: &mut Vec<u32>) {
         let mut at = first;
         while at != NONE {
-            into.extend(self.waits.entries.key(at));
+            into.push(at);
             at = self.waits.get(at).next;
         }
+    }
+
+    /// The nodes of the operations in which a task waits, oldest first.
+    pub(crate) fn wait_keys(&self, task: u32) -> Vec<Key> {
+        let (waits, _) = self.belongings(task);
+        waits
+            .into_iter()
+            .filter_map(|wait| self.waits.entries.key(wait))
+            .collect()
     }
 
     fn collect<'a>(&'a self, first: u32, into: &mut Vec<&'a Wait>) {

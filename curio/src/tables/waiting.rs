@@ -197,7 +197,7 @@ impl Tables {
 
     #[inline(never)]
     fn wake_slowly(&mut self, index: u32) {
-        self.note(|log, _| log.wake(index));
+        self.note_wake(index);
         let wait = self.waits.get(index);
         if wait.foreign.is_none() {
             let task = wait.task;

@@ -1,0 +1,158 @@
+//! Where the sockets are, and that they are the user's alone (V1).
+//!
+//! The directory is closed to others, so it does not matter that a socket comes into being with the permissions of the umask,
+//! before they are set. (To change the umask for a moment was rejected: it is the whole program's.)
+
+use std::fs::{self, DirBuilder};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, PermissionsExt};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+
+use mio::net::UnixListener;
+
+use super::system;
+
+/// How many kernels of one program can be told apart.
+const MOST: u32 = 10_000;
+
+/// A socket that is listened on, and its file.
+pub(super) struct Listener {
+    pub(super) socket: UnixListener,
+    pub(super) file: SocketFile,
+}
+
+/// The file of a socket: it goes with this.
+pub(super) struct SocketFile {
+    path: PathBuf,
+    process: u32,
+}
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        // A child that was forked has a copy of this, but the file is the parent's.
+        if self.process == std::process::id() {
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// Listens where `curio-monitor` looks.
+pub(super) fn bind() -> io::Result<Listener> {
+    let directory = directory()?;
+    remove_stale(&directory);
+    let process = std::process::id();
+    for number in 1..MOST {
+        let name = match number {
+            1 => format!("{process}.sock"),
+            number => format!("{process}.{number}.sock"),
+        };
+        match bind_at(&directory.join(name)) {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
+            bound => return bound,
+        }
+    }
+    Err(io::ErrorKind::AddrInUse.into())
+}
+
+/// Listens at this path. A socket there to which nobody listens any more is replaced.
+pub(super) fn bind_at(path: &Path) -> io::Result<Listener> {
+    let bound = match UnixListener::bind(path) {
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse && is_dead(path) => {
+            fs::remove_file(path)?;
+            UnixListener::bind(path)
+        }
+        bound => bound,
+    };
+    let listener = Listener {
+        socket: bound?,
+        file: SocketFile {
+            path: path.to_path_buf(),
+            process: std::process::id(),
+        },
+    };
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
+    Ok(listener)
+}
+
+/// The directory for the sockets of this user, which nobody else can look into.
+fn directory() -> io::Result<PathBuf> {
+    let runtime = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
+    // What is not absolute is to be ignored, says the specification.
+    if let Some(runtime) = runtime.filter(|path| path.is_absolute() && path.is_dir()) {
+        return private(runtime.join("curio"));
+    }
+    private(PathBuf::from(format!("/tmp/curio-{}", system::user())))
+}
+
+/// Makes the directory, or makes sure that it is what this function would have made.
+fn private(path: PathBuf) -> io::Result<PathBuf> {
+    match DirBuilder::new().mode(0o700).create(&path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+        _ => {}
+    }
+    // Not what a link leads to: anybody can make one in /tmp.
+    let found = fs::symlink_metadata(&path)?;
+    if !found.is_dir() || found.uid() != system::user() || found.mode() & 0o077 != 0 {
+        let what = format!(
+            "{} is not a directory of this user's that is closed to all others",
+            path.display()
+        );
+        return Err(io::Error::new(io::ErrorKind::PermissionDenied, what));
+    }
+    Ok(path)
+}
+
+/// Whether this is a socket to which nobody listens.
+fn is_dead(path: &Path) -> bool {
+    // A connection to an ordinary file is refused as well.
+    if !fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_socket()) {
+        return false;
+    }
+    let connected = UnixStream::connect(path);
+    connected.is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
+}
+
+/// Removes what programs have left behind that were killed (V5).
+fn remove_stale(directory: &Path) {
+    let Ok(entries) = fs::read_dir(directory) else {
+        return;
+    };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let process = name.to_str().and_then(|name| name.strip_suffix(".sock"));
+        let process = process.and_then(|name| name.split('.').next()?.parse().ok());
+        // A process of that number may be somebody else. Then the file stays, until that has ended too.
+        if process.is_some_and(|process| !system::is_alive(process)) && is_dead(&entry.path()) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_closed_directory_of_ones_own_will_do() {
+        let base = std::env::temp_dir().join(format!("curio-directory-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&base);
+        DirBuilder::new().mode(0o700).create(&base).unwrap();
+        let made = private(base.join("made")).unwrap();
+        assert_eq!(fs::metadata(&made).unwrap().mode() & 0o777, 0o700);
+        assert!(private(made.clone()).is_ok(), "it is there already");
+
+        let open = base.join("open");
+        DirBuilder::new().mode(0o700).create(&open).unwrap();
+        fs::set_permissions(&open, fs::Permissions::from_mode(0o755)).unwrap();
+        let link = base.join("link");
+        std::os::unix::fs::symlink(&made, &link).unwrap();
+        let file = base.join("file");
+        fs::write(&file, "").unwrap();
+        for bad in [open, link, file] {
+            let error = private(bad).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::PermissionDenied);
+        }
+        fs::remove_dir_all(&base).unwrap();
+    }
+}

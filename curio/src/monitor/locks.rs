@@ -1,0 +1,191 @@
+//! Who waits for whom.
+//!
+//! Two things are known without anybody's help: for the end of which task a task waits, and who waits in the same line. (Who
+//! *has* a lock is not known: a lock that nobody waits for costs a few instructions, and writing down who takes it would cost as
+//! many again, for all who never ask.) The kernel is asked in slices, as with many tasks it would take long.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fmt::Write;
+use std::panic::Location;
+
+use super::commands;
+use super::connection::Answer;
+use super::server::Core;
+use super::show as format;
+use crate::context::Context;
+use crate::waits::{Armed, Label};
+
+/// How many tasks go into one question.
+const PIECE: usize = 256;
+/// How many lines are shown.
+const SHOWN: usize = 200;
+
+/// A task waits.
+struct Edge {
+    task: u64,
+    label: Label,
+    place: &'static Location<'static>,
+    on: On,
+    /// It waits for nothing else, and there is no timeout.
+    is_only: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum On {
+    Task(u64),
+    Line(u64),
+}
+
+/// What is known so far.
+#[derive(Default)]
+struct Known {
+    edges: Vec<Edge>,
+    after: u64,
+}
+
+/// Asks for all tasks, and then shows what that comes to.
+pub(super) fn show() -> Answer {
+    let mut known = Known::default();
+    Answer {
+        more: Some(Box::new(move |core, into| known.learn(core, into))),
+        ..Answer::default()
+    }
+}
+
+impl Known {
+    /// Asks for some more. True if there are others still.
+    fn learn(&mut self, core: &mut Core, into: &mut String) -> bool {
+        let slice = core.mirror.slice(self.after, PIECE);
+        let Some(last) = slice.last() else {
+            self.show(core, into);
+            return false;
+        };
+        self.after = last.id;
+        let tasks: Vec<(u32, u64)> = slice.iter().map(|task| (task.index, task.id)).collect();
+        match core.ask(move |context, answer| answer.give(edges(context, &tasks))) {
+            Ok(edges) => self.edges.extend(edges),
+            Err(why) => {
+                into.push_str(&commands::silence(core, why));
+                return false;
+            }
+        }
+        true
+    }
+
+    fn show(&self, core: &Core, into: &mut String) {
+        let name = |id: u64| match core.mirror.find(id) {
+            Some(task) => format!("{id} ({})", format::clean(task.name.as_str())),
+            None => format!("{id} (it has ended)"),
+        };
+        let mut lines = 0;
+        let mut in_line: BTreeMap<u64, Vec<&Edge>> = BTreeMap::new();
+        for edge in &self.edges {
+            match edge.on {
+                On::Task(of) => {
+                    lines += 1;
+                    if lines <= SHOWN {
+                        let (task, of) = (name(edge.task), name(of));
+                        let _ = writeln!(
+                            into,
+                            "{task} waits for the end of {of} at {}:{}",
+                            edge.place.file(),
+                            edge.place.line()
+                        );
+                    }
+                }
+                On::Line(line) => in_line.entry(line).or_default().push(edge),
+            }
+        }
+        for waiting in in_line.values() {
+            lines += 1;
+            if lines <= SHOWN {
+                let first = waiting[0];
+                let who: Vec<String> = waiting.iter().take(5).map(|edge| name(edge.task)).collect();
+                let more = match waiting.len() - who.len() {
+                    0 => String::new(),
+                    more => format!(" and {more} more"),
+                };
+                let (label, place) = (first.label.as_str(), first.place);
+                let _ = writeln!(
+                    into,
+                    "{label} at {}:{}: {}{more}",
+                    place.file(),
+                    place.line(),
+                    who.join(", ")
+                );
+            }
+        }
+        if lines > SHOWN {
+            let _ = writeln!(into, "... and {} more", lines - SHOWN);
+        }
+        for circle in self.circles() {
+            let who: Vec<String> = circle.into_iter().map(name).collect();
+            let _ = writeln!(into, "deadlock: {}", who.join(" waits for "));
+        }
+        if lines == 0 {
+            into.push_str("Nobody waits for anybody.\n");
+        }
+    }
+
+    /// Those who wait for each other's end and for nothing else. Each circle begins and ends with the same task.
+    fn circles(&self) -> Vec<Vec<u64>> {
+        let next: HashMap<u64, u64> = self
+            .edges
+            .iter()
+            .filter(|edge| edge.is_only)
+            .filter_map(|edge| match edge.on {
+                On::Task(of) => Some((edge.task, of)),
+                On::Line(_) => None,
+            })
+            .collect();
+        let (mut done, mut circles) = (HashSet::new(), Vec::new());
+        for &start in next.keys() {
+            let (mut path, mut at) = (Vec::new(), start);
+            while done.insert(at) {
+                path.push(at);
+                let Some(&of) = next.get(&at) else { break };
+                at = of;
+            }
+            // Back on this very path, and not on one that was followed before.
+            if let Some(begin) = path.iter().position(|task| *task == at)
+                && next.contains_key(&at)
+                && path.last().and_then(|last| next.get(last)) == Some(&at)
+            {
+                let mut circle = path.split_off(begin);
+                circle.push(at);
+                circles.push(circle);
+            }
+        }
+        circles.sort();
+        circles
+    }
+}
+
+/// What these tasks wait for, in the kernel's thread.
+fn edges(context: &Context, tasks: &[(u32, u64)]) -> Vec<Edge> {
+    let tables = context.tables.borrow();
+    let mut edges = Vec::new();
+    for &(index, id) in tasks {
+        if tables.waits.task(index).is_none_or(|slot| slot.id() != id) {
+            continue;
+        }
+        let (waits, _) = tables.belongings(index);
+        let is_only = waits.len() == 1 && tables.outlook(index).timeout.is_none();
+        for wait in waits {
+            let wait = tables.waits.get(wait);
+            let on = match wait.armed {
+                Armed::Join { task, .. } => On::Task(tables.slot(task).id()),
+                Armed::List { list, .. } => On::Line(tables.waits.list_number(list)),
+                _ => continue,
+            };
+            edges.push(Edge {
+                task: id,
+                label: wait.label,
+                place: wait.place,
+                on,
+                is_only,
+            });
+        }
+    }
+    edges
+}
