@@ -10,6 +10,8 @@ fn programs() -> impl Iterator<Item = &'static str> {
         "kid_tokio",
         "kid_friends",
         "kid_nagging",
+        "kid_hang",
+        "kid_fib",
         "fib_service",
         "fib_processes",
         "kid_processes",

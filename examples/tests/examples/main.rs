@@ -11,6 +11,8 @@ mod happy_eyeballs;
 #[cfg(all(unix, feature = "hyper"))]
 mod http;
 #[cfg(unix)]
+mod monitor;
+#[cfg(unix)]
 mod other_echoes;
 #[cfg(all(target_os = "linux", feature = "process"))]
 mod processes;
