@@ -7,7 +7,9 @@ mod common;
 
 use std::time::Duration;
 
-use common::{Watchdog, really};
+#[cfg(feature = "tls")]
+use common::Watchdog;
+use common::really;
 use curio::net::{TcpListener, TcpStream, UnixStream};
 use curio::{Error, Result, open_connection, run_server, sleep, spawn, timeout_after};
 use futures::{SinkExt, StreamExt};
