@@ -356,3 +356,181 @@ impl Runnable for MainCell {
         self.type_name
     }
 }
+
+/// The ways through the diagram above; to be run under Miri, too: `cargo +nightly miri test -p curio --lib cell::`.
+#[cfg(test)]
+mod tests {
+    use std::cell::{Cell, RefCell};
+    use std::future::{pending, poll_fn, ready};
+    use std::task::Waker;
+
+    use super::*;
+    use crate::name::Name;
+
+    fn failed() -> TaskError {
+        let here = std::panic::Location::caller();
+        TaskError::failed(1, Name::OfType("test"), here, Error::Closed, false)
+    }
+
+    /// Runs a cell as the kernel does, which holds one reference itself.
+    fn run(cell: &Rc<dyn Runnable>) -> (Ran, Option<Failure>) {
+        let mut failure = None;
+        let ran = cell
+            .clone()
+            .run(&mut Context::from_waker(Waker::noop()), &mut failure);
+        (ran, failure)
+    }
+
+    /// Counts that it is dropped.
+    struct Dropped(Rc<Cell<u32>>);
+
+    impl Drop for Dropped {
+        fn drop(&mut self) {
+            self.0.set(self.0.get() + 1);
+        }
+    }
+
+    #[test]
+    fn a_value_travels_from_the_future_to_who_takes_it() {
+        let dropped = Rc::new(Cell::new(0));
+        let (guard, mut runs) = (Dropped(dropped.clone()), 0);
+        let cell = TaskCell::new(async move {
+            let _guard = guard;
+            // It refers to itself.
+            let text = String::from("value");
+            let part = &text[1..];
+            poll_fn(|_| {
+                runs += 1;
+                if runs < 3 { Poll::Pending } else { Poll::Ready(()) }
+            })
+            .await;
+            Ok(part.to_string())
+        });
+        let kernel: Rc<dyn Runnable> = cell.clone();
+        assert!(matches!(run(&kernel), (Ran::Pending, None)));
+        assert!(matches!(run(&kernel), (Ran::Pending, None)));
+        assert!(cell.take().is_none() && dropped.get() == 0);
+        assert!(matches!(run(&kernel), (Ran::Ended, None)));
+        assert!(dropped.get() == 1 && cell.header.terminated());
+        // It is not run again.
+        assert!(matches!(run(&kernel), (Ran::Pending, None)));
+        assert_eq!(cell.header.cycles(), 3);
+        let is_it = |value: &String| value == "alue";
+        assert!(cell.inspect(is_it).unwrap().unwrap());
+        assert_eq!(cell.take().unwrap().unwrap(), "alue");
+        assert!(cell.take().is_none() && cell.inspect(is_it).is_none());
+    }
+
+    #[test]
+    fn a_failure_is_for_the_kernel() {
+        let cell = TaskCell::new(ready(Err::<(), _>(Error::Closed)));
+        let kernel: Rc<dyn Runnable> = cell.clone();
+        assert!(matches!(run(&kernel), (Ran::Failed, Some(Failure::Error(_)))));
+        assert!(!cell.header.terminated());
+        cell.fail(failed());
+        assert!(cell.take().unwrap().is_err() && cell.take().unwrap().is_err());
+
+        let cell = TaskCell::new(poll_fn(|_| -> Poll<()> {
+            std::panic::resume_unwind(Box::new(7))
+        }));
+        let kernel: Rc<dyn Runnable> = cell.clone();
+        assert!(matches!(run(&kernel), (Ran::Failed, Some(Failure::Panic(_)))));
+        cell.fail(failed());
+        assert!(cell.header.terminated());
+    }
+
+    /// The future ends its own task, runs it, and drops what holds it, while it is polled; and so does its drop.
+    #[test]
+    fn whoever_comes_back_in_touches_nothing() {
+        type Own = Rc<RefCell<Option<Rc<dyn Runnable>>>>;
+        fn come_back(own: &Own) {
+            let cell = own.borrow().clone();
+            if let Some(cell) = cell {
+                cell.fail(failed());
+                assert!(matches!(run(&cell), (Ran::Pending, None)));
+            }
+        }
+        struct Meddler {
+            own: Own,
+            _dropped: Dropped,
+        }
+        impl Drop for Meddler {
+            fn drop(&mut self) {
+                come_back(&self.own);
+            }
+        }
+        for rounds in [0, 1] {
+            let (own, dropped) = (Own::default(), Rc::new(Cell::new(0)));
+            let meddler = Meddler {
+                own: own.clone(),
+                _dropped: Dropped(dropped.clone()),
+            };
+            let cell: Rc<dyn Runnable> = TaskCell::new(async move {
+                come_back(&meddler.own);
+                if rounds > 0 {
+                    pending::<()>().await;
+                }
+            });
+            *own.borrow_mut() = Some(cell.clone());
+            let ran = run(&cell).0;
+            assert!(ran == if rounds > 0 { Ran::Pending } else { Ran::Ended });
+            // The first is over; the second ends while it waits.
+            cell.fail(failed());
+            assert!(cell.header().terminated() && dropped.get() == 1);
+            own.take();
+            assert_eq!(Rc::strong_count(&cell), 1);
+        }
+    }
+
+    /// The last reference goes while the future runs: it is dropped when the run is over, and a panic of its drop stays there.
+    #[test]
+    fn the_last_reference_goes_in_a_run() {
+        struct Panics {
+            _dropped: Dropped,
+        }
+        impl Drop for Panics {
+            fn drop(&mut self) {
+                std::panic::resume_unwind(Box::new(8));
+            }
+        }
+        let dropped = Rc::new(Cell::new(0));
+        let table = Rc::new(RefCell::new(None::<Rc<dyn Runnable>>));
+        let (guard, inner) = (
+            Panics {
+                _dropped: Dropped(dropped.clone()),
+            },
+            table.clone(),
+        );
+        let cell: Rc<dyn Runnable> = TaskCell::new(async move {
+            let _guard = guard;
+            drop(inner.take());
+            pending::<()>().await;
+        });
+        *table.borrow_mut() = Some(cell.clone());
+        let mut failure = None;
+        let ran = cell.run(&mut Context::from_waker(Waker::noop()), &mut failure);
+        assert!(ran == Ran::Pending && failure.is_none() && dropped.get() == 1);
+    }
+
+    /// A future whose drop panics leaves its task ended, and its result there.
+    #[test]
+    fn a_drop_that_panics() {
+        struct Panics;
+        impl Drop for Panics {
+            fn drop(&mut self) {
+                std::panic::resume_unwind(Box::new(9));
+            }
+        }
+        impl Future for Panics {
+            type Output = Result<u32, Error>;
+            fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Self::Output> {
+                Poll::Ready(Ok(5))
+            }
+        }
+        let cell = TaskCell::new(Panics);
+        let kernel: Rc<dyn Runnable> = cell.clone();
+        assert!(matches!(run(&kernel), (Ran::Failed, Some(Failure::Panic(_)))));
+        cell.fail(failed());
+        assert!(cell.header.terminated() && cell.take().unwrap().is_err());
+    }
+}

@@ -684,6 +684,37 @@ fn a_dump_of_a_hog() {
         .unwrap();
 }
 
+/// Signals that come faster than answers can be given, and one at which the kernel ends. Neither is a kernel that does not
+/// answer.
+#[test]
+fn dumps_of_an_impatient_user() {
+    use curio::signal::{SIGQUIT, raise};
+    if std::env::var_os("CURIO_TEST_CHILD").is_none() {
+        let text = errors_of("dumps_of_an_impatient_user", "the end");
+        assert!(!text.contains("does not answer"), "{text}");
+        // What came in the first pause is one dump or two, and so on.
+        let dumps = text.matches("curio: 1 tasks\n").count();
+        assert!((1..=2).contains(&dumps), "{dumps}: {text}");
+        return;
+    }
+    let _guard = Watchdog::start();
+    let kernel = Kernel::builder().dump_on([SIGQUIT]).build().unwrap();
+    kernel
+        .run(async {
+            for _ in 0..20 {
+                raise(SIGQUIT)?;
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            // Until the thread has printed what it has: the kernel ends with the answer to the others on its way.
+            sleep(Duration::from_millis(1_000)).await
+        })
+        .unwrap();
+    kernel.run(async { raise(SIGQUIT) }).unwrap();
+    // As long as one would wait for a kernel.
+    std::thread::sleep(Duration::from_millis(1_500));
+    eprintln!("the end");
+}
+
 /// Says the place of every task.
 #[test]
 fn the_report_of_a_deadlock() {

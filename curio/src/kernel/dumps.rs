@@ -3,17 +3,20 @@
 //! The kernel is asked as anybody asks for tracebacks, and so is hardly disturbed. What it gives is made readable and
 //! printed by a thread of its own, because that takes long. If the kernel does not answer, a task keeps it from that: then
 //! the thread asks the kernel's thread by force where it is.
+//!
+//! There is one such thread at a time, however often the signal comes: what comes while it is at work is one more dump
+//! afterwards. Else the signals of an impatient user would take each other's answers, and a standard error output that nobody
+//! reads would keep a thread for each of them.
 
 use std::cell::RefCell;
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::rc::Rc;
-use std::sync::mpsc::{self, Sender};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::context::Context;
-use crate::error::Result;
 use crate::remote::Remote;
 pub(super) use crate::signal::Signal;
 use crate::signal::{Rank, Watch, Watcher};
@@ -22,17 +25,46 @@ use crate::traceback::{self, Options, Probe, Raw};
 /// How many tasks are shown at most.
 const MAX_TASKS: usize = 1_000;
 
-/// How long the kernel may take to answer.
+/// How long the kernel may take to begin with an answer.
 const PATIENCE: Duration = Duration::from_secs(1);
+
+/// And how long to complete it: it runs each task that waits.
+const MORE_PATIENCE: Duration = Duration::from_secs(20);
 
 /// The signals are watched while this is there.
 pub(super) struct Dumps(Option<(Watch, Arc<Asked>)>);
 
+impl Drop for Dumps {
+    fn drop(&mut self) {
+        if let Some((_, asked)) = &self.0 {
+            *asked.to() = To::Ended;
+        }
+    }
+}
+
 struct Asked {
     kernel: Arc<Remote>,
     probe: Probe,
-    /// Where the answer is to go.
-    to: Mutex<Option<Sender<Dump>>>,
+    to: Mutex<To>,
+    at_work: Mutex<AtWork>,
+}
+
+/// Where the answer is to go.
+enum To {
+    Nobody,
+    Somebody(Sender<Dump>),
+    /// The kernel does not run any more.
+    Ended,
+}
+
+/// What the thread does that prints.
+#[derive(Clone, Copy, PartialEq)]
+enum AtWork {
+    /// There is none.
+    No,
+    Once,
+    /// It is to begin again when it is done.
+    Twice,
 }
 
 struct Dump {
@@ -42,14 +74,15 @@ struct Dump {
 }
 
 impl Dumps {
-    pub(super) fn watch(signals: &[Signal], kernel: &Arc<Remote>) -> Result<Dumps> {
+    pub(super) fn watch(signals: &[Signal], kernel: &Arc<Remote>) -> crate::Result<Dumps> {
         if signals.is_empty() {
             return Ok(Dumps(None));
         }
         let asked = Arc::new(Asked {
             kernel: kernel.clone(),
             probe: Probe::here(),
-            to: Mutex::new(None),
+            to: Mutex::new(To::Nobody),
+            at_work: Mutex::new(AtWork::No),
         });
         let watcher = Arc::new(Bell(asked.clone()));
         let watch = Watch::start(signals.iter().copied(), Rank::Each, watcher)?;
@@ -67,7 +100,7 @@ impl Dumps {
 
 impl Asked {
     fn answer(&self, context: &Context) {
-        let Some(to) = self.to.lock().unwrap_or_else(PoisonError::into_inner).take() else {
+        let Some(to) = self.take() else {
             return;
         };
         let tables = context.tables.borrow();
@@ -96,21 +129,70 @@ impl Asked {
         }
     }
 
+    fn to(&self) -> MutexGuard<'_, To> {
+        self.to.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes the request back, or to answer it. None if the other has done so.
+    fn take(&self) -> Option<Sender<Dump>> {
+        let mut to = self.to();
+        match std::mem::replace(&mut *to, To::Nobody) {
+            To::Somebody(sender) => Some(sender),
+            other => {
+                *to = other;
+                None
+            }
+        }
+    }
+
     /// In a thread: waits for the answer, and prints it.
     fn print(&self) {
-        let (to, from) = mpsc::channel();
-        *self.to.lock().unwrap_or_else(PoisonError::into_inner) = Some(to);
+        let (sender, answer) = mpsc::channel();
+        match &mut *self.to() {
+            To::Ended => return,
+            to => *to = To::Somebody(sender),
+        }
         self.kernel.ring();
         let print = |text: &str| {
             let _ = std::io::stderr().write_all(text.as_bytes());
         };
-        if let Ok(dump) = from.recv_timeout(PATIENCE) {
-            return print(&readable(dump));
+        match self.wait(&answer) {
+            Ok(dump) => return print(&readable(dump)),
+            Err(RecvTimeoutError::Disconnected) => return print("curio: the kernel has ended\n"),
+            Err(RecvTimeoutError::Timeout) => {}
         }
         print("curio: the kernel does not answer, as a task does not let it run\n");
         if let Some(running) = self.probe.running(PATIENCE) {
             print(&format!("{}\n", running.resolve(Options::default())));
         }
+    }
+
+    fn wait(&self, answer: &Receiver<Dump>) -> Result<Dump, RecvTimeoutError> {
+        match answer.recv_timeout(PATIENCE) {
+            // It has begun, or ended.
+            Err(RecvTimeoutError::Timeout) if self.take().is_none() => answer.recv_timeout(MORE_PATIENCE),
+            waited => waited,
+        }
+    }
+
+    /// One more signal. True if there is no thread yet.
+    fn begin(&self) -> bool {
+        let mut at_work = self.at_work();
+        let is_first = *at_work == AtWork::No;
+        *at_work = if is_first { AtWork::Once } else { AtWork::Twice };
+        is_first
+    }
+
+    /// True if the thread is to go on.
+    fn end(&self) -> bool {
+        let mut at_work = self.at_work();
+        let goes_on = *at_work == AtWork::Twice;
+        *at_work = if goes_on { AtWork::Once } else { AtWork::No };
+        goes_on
+    }
+
+    fn at_work(&self) -> MutexGuard<'_, AtWork> {
+        self.at_work.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -131,10 +213,20 @@ struct Bell(Arc<Asked>);
 
 impl Watcher for Bell {
     fn arrived(&self, _: &[Signal]) {
+        if !self.0.begin() {
+            return;
+        }
         let asked = self.0.clone();
-        // If there is no thread to be had, there is no answer.
-        let _ = std::thread::Builder::new()
-            .name("curio-dump".to_string())
-            .spawn(move || asked.print());
+        let thread = std::thread::Builder::new().name("curio-dump".to_string());
+        let begun = thread.spawn(move || {
+            asked.print();
+            while asked.end() {
+                asked.print();
+            }
+        });
+        if begun.is_err() {
+            // There is no thread to be had, so there is no answer.
+            *self.0.at_work() = AtWork::No;
+        }
     }
 }

@@ -16,7 +16,9 @@
 //! U2. `BYTES` is written by the handler while the stage is COPYING, which only the handler sets, and read by who asks
 //!     when it is DONE. A handler that comes too late finds no ASKED, and does nothing.
 //! U3. The bytes that are copied lie between the stack pointer and the end of the stack of the thread that runs the
-//!     handler, which were asked for by that thread itself. If the stack pointer is elsewhere, none are copied.
+//!     handler, which were asked for by that thread itself. If the stack pointer is elsewhere, none are copied. A thread's number
+//!     is given to another one when it has ended, whose stack may lie where the old one lay and end earlier. So the handler
+//!     looks at the address of the thread's own data too: it lies at the end of the stack, so where that is the same, so is this.
 //! U4. The handler changes nothing that the interrupted code could see: `errno` is set back.
 //!
 //! The signal is a real-time one that nobody else uses. System calls that it interrupts are started again
@@ -43,6 +45,8 @@ const DONE: u32 = 3;
 static STAGE: AtomicU32 = AtomicU32::new(FREE);
 /// Who is to answer.
 static THREAD: AtomicI32 = AtomicI32::new(0);
+/// The address of its own data (U3).
+static OWN: AtomicUsize = AtomicUsize::new(0);
 /// Where its stack begins and ends.
 static LOW: AtomicUsize = AtomicUsize::new(0);
 static HIGH: AtomicUsize = AtomicUsize::new(0);
@@ -81,6 +85,7 @@ impl Sample {
 /// A thread that can be asked where it is.
 pub(super) struct Thread {
     id: c_int,
+    own: usize,
     low: usize,
     high: usize,
 }
@@ -101,6 +106,7 @@ impl Thread {
             let id = libc::syscall(libc::SYS_gettid) as c_int;
             (!failed).then(|| Thread {
                 id,
+                own: own(),
                 low: low.addr(),
                 high: low.addr() + size,
             })
@@ -112,11 +118,12 @@ impl Thread {
         let signal = signal()?;
         let _asking = ASKING.lock().unwrap_or_else(PoisonError::into_inner);
         THREAD.store(self.id, Ordering::Relaxed);
+        OWN.store(self.own, Ordering::Relaxed);
         LOW.store(self.low, Ordering::Relaxed);
         HIGH.store(self.high, Ordering::Relaxed);
         STAGE.store(ASKED, Ordering::Release);
         // SAFETY: it takes three numbers. If the thread has gone, and its number belongs to another one of this process, that
-        // one's handler sees that it is not meant.
+        // one's handler sees that it is not meant (U3).
         let sent = unsafe { libc::syscall(libc::SYS_tgkill, libc::getpid(), self.id, signal) };
         let until = Instant::now() + timeout;
         loop {
@@ -145,6 +152,12 @@ impl Thread {
             stack,
         })
     }
+}
+
+/// The address of the calling thread's own data: what `pthread_t` is, where this is compiled.
+fn own() -> usize {
+    // SAFETY: it only gives a number, from a register.
+    unsafe { libc::pthread_self() as usize }
 }
 
 /// The signal, with its handler installed; none if there is no free one.
@@ -185,6 +198,7 @@ extern "C" fn handle(_signal: c_int, _info: *mut libc::siginfo_t, context: *mut 
         )
     };
     if id == THREAD.load(Ordering::Relaxed)
+        && own() == OWN.load(Ordering::Relaxed)
         && STAGE
             .compare_exchange(ASKED, COPYING, Ordering::Acquire, Ordering::Relaxed)
             .is_ok()
@@ -253,5 +267,25 @@ mod tests {
         assert!(thread.join().unwrap());
         // It has gone.
         assert!(there.sample(Duration::from_millis(20)).is_none());
+    }
+
+    /// A thread that has got the number of one that has ended does not answer for it: it has another stack.
+    #[test]
+    fn a_thread_does_not_answer_for_another_of_the_same_number() {
+        let mut other = std::thread::spawn(|| Thread::here().unwrap()).join().unwrap();
+        let (tell, told) = std::sync::mpsc::channel();
+        let (hold, held) = std::sync::mpsc::channel::<()>();
+        let thread = std::thread::Builder::new().stack_size(1 << 16).spawn(move || {
+            tell.send(Thread::here().unwrap()).unwrap();
+            held.recv().is_err()
+        });
+        let there = told.recv().unwrap();
+        // As it would be if the number had come round again, and the stack were a part of the old one.
+        (other.id, other.low, other.high) = (there.id, there.low, there.high + (1 << 40));
+        other.own = there.own ^ 64;
+        assert!(other.sample(Duration::from_millis(20)).is_none());
+        assert!(there.sample(Duration::from_secs(10)).is_some());
+        drop(hold);
+        assert!(thread.unwrap().join().unwrap());
     }
 }
