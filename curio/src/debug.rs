@@ -122,6 +122,57 @@ macro_rules! options {
     };
 }
 
+/// Telling of tasks, and what else there is to tell.
+macro_rules! tell_of_tasks {
+    ($type:ident, $target:literal, { $($more:tt)* }) => {
+        impl $type {
+            fn tell(&self, what: &str, at: Instant, task: &TaskInfo, state: &str) {
+                if self.options.wants(task) {
+                    let at = self.options.seconds(at);
+                    emit!(
+                        $target,
+                        self.options,
+                        at,
+                        task,
+                        "{what}:{at:.6}:{}",
+                        shown(task, state)
+                    );
+                }
+            }
+        }
+
+        impl Activation for $type {
+            fn activate(&mut self, kernel: &KernelInfo) {
+                self.options.start = Some(kernel.start);
+            }
+
+            fn created(&mut self, at: Instant, task: &TaskInfo) {
+                self.tell("CREATE", at, task, "READY");
+            }
+
+            fn running(&mut self, at: Instant, task: &TaskInfo) {
+                self.tell("RUN", at, task, "RUNNING");
+            }
+
+            fn suspended(
+                &mut self,
+                at: Instant,
+                task: &TaskInfo,
+                state: State,
+                _: Option<&'static Location<'static>>,
+            ) {
+                self.tell("SUSPEND", at, task, state.as_str());
+            }
+
+            fn terminated(&mut self, at: Instant, task: &TaskInfo, _: Ending, _: Option<&TaskError>) {
+                self.tell("TERMINATED", at, task, "TERMINATED");
+            }
+
+            $($more)*
+        }
+    };
+}
+
 /// Tells that tasks are created, run, wait and end (Python Curio: `schedtrace`), at the level INFO.
 ///
 /// ```
@@ -142,49 +193,7 @@ pub struct SchedTrace {
 
 options!(SchedTrace, schedtrace);
 
-impl SchedTrace {
-    fn tell(&self, what: &str, at: Instant, task: &TaskInfo, state: &str) {
-        if self.options.wants(task) {
-            let at = self.options.seconds(at);
-            emit!(
-                "curio::debug::schedtrace",
-                self.options,
-                at,
-                task,
-                "{what}:{at:.6}:{}",
-                shown(task, state)
-            );
-        }
-    }
-}
-
-impl Activation for SchedTrace {
-    fn activate(&mut self, kernel: &KernelInfo) {
-        self.options.start = Some(kernel.start);
-    }
-
-    fn created(&mut self, at: Instant, task: &TaskInfo) {
-        self.tell("CREATE", at, task, "READY");
-    }
-
-    fn running(&mut self, at: Instant, task: &TaskInfo) {
-        self.tell("RUN", at, task, "RUNNING");
-    }
-
-    fn suspended(
-        &mut self,
-        at: Instant,
-        task: &TaskInfo,
-        state: State,
-        _: Option<&'static Location<'static>>,
-    ) {
-        self.tell("SUSPEND", at, task, state.as_str());
-    }
-
-    fn terminated(&mut self, at: Instant, task: &TaskInfo, _: Ending, _: Option<&TaskError>) {
-        self.tell("TERMINATED", at, task, "TERMINATED");
-    }
-}
+tell_of_tasks!(SchedTrace, "curio::debug::schedtrace", {});
 
 /// Tells what [`schedtrace()`] tells, and each operation that waits: what for, and where (Python Curio: `traptrace`).
 ///
@@ -206,49 +215,7 @@ pub struct TrapTrace {
 
 options!(TrapTrace, traptrace);
 
-impl TrapTrace {
-    fn tell(&self, what: &str, at: Instant, task: &TaskInfo, state: &str) {
-        if self.options.wants(task) {
-            let at = self.options.seconds(at);
-            emit!(
-                "curio::debug::traptrace",
-                self.options,
-                at,
-                task,
-                "{what}:{at:.6}:{}",
-                shown(task, state)
-            );
-        }
-    }
-}
-
-impl Activation for TrapTrace {
-    fn activate(&mut self, kernel: &KernelInfo) {
-        self.options.start = Some(kernel.start);
-    }
-
-    fn created(&mut self, at: Instant, task: &TaskInfo) {
-        self.tell("CREATE", at, task, "READY");
-    }
-
-    fn running(&mut self, at: Instant, task: &TaskInfo) {
-        self.tell("RUN", at, task, "RUNNING");
-    }
-
-    fn suspended(
-        &mut self,
-        at: Instant,
-        task: &TaskInfo,
-        state: State,
-        _: Option<&'static Location<'static>>,
-    ) {
-        self.tell("SUSPEND", at, task, state.as_str());
-    }
-
-    fn terminated(&mut self, at: Instant, task: &TaskInfo, _: Ending, _: Option<&TaskError>) {
-        self.tell("TERMINATED", at, task, "TERMINATED");
-    }
-
+tell_of_tasks!(TrapTrace, "curio::debug::traptrace", {
     fn wait(&mut self, at: Instant, wait: &WaitInfo) {
         if self.options.wants(&wait.task) {
             let at = self.options.seconds(at);
@@ -262,7 +229,7 @@ impl Activation for TrapTrace {
             );
         }
     }
-}
+});
 
 /// Tells that a task has failed or panicked, and with what (Python Curio: `logcrash`), at the level ERROR. A task that was
 /// cancelled, or asked for the end of the program, has not crashed. Neither has the main task: its error is the caller's of

@@ -63,13 +63,13 @@ use std::panic::Location;
 use std::pin::Pin;
 use std::rc::{Rc, Weak};
 use std::sync::OnceLock;
-use std::task::{Context as TaskContext, Poll};
+use std::task::{Context as TaskContext, Poll, ready};
 
 use crate::context::{self, Context};
 use crate::error::{Error, Result};
 use crate::key::Key;
 use crate::state::State;
-use crate::traps::{WaitList, Waiting};
+use crate::traps::{WaitList, Waiting, poll_budget};
 use crate::waits::Label;
 
 #[allow(unused_imports)] // for the monitor
@@ -422,6 +422,8 @@ impl Future for TakeTraceback<'_> {
             return Poll::Ready(Ok(Traceback::new(raw, Options::default())));
         }
         if this.answer.is_none() {
+            // Its own, or an error, is there at once.
+            ready!(poll_budget(cx));
             let asked = context::with_task(|context, _| {
                 if this.context.upgrade().is_none_or(|home| home.id != context.id) {
                     return Err(Error::NoKernel);

@@ -4,6 +4,7 @@
 
 mod common;
 
+use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
 use std::io::{self, BufRead};
 use std::pin::pin;
@@ -16,8 +17,8 @@ use curio::traceback::{Stack, Traceback};
 use curio::traps::Label;
 use curio::{
     Clock, Error, Event, Kernel, Lock, Queue, Result, Semaphore, State, TaskGroup, UniversalQueue, clock,
-    current_task, disable_cancellation, ignore_after, interruptible, run, run_in_thread, sleep, spawn, task,
-    timeout_after, yield_now,
+    current_task, disable_cancellation, ignore_after, interruptible, run, run_in_thread, sleep, spawn,
+    spawn_daemon, task, timeout_after, yield_now,
 };
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
@@ -577,6 +578,56 @@ fn a_task_that_cleans_up() {
         assert!(matches!(kid.join().await, Err(Error::Task(e)) if e.cancelled()));
         Ok(())
     });
+}
+
+/// Nobody has told it that it can go on, but several look at it at once: for the first it ends, and for the others it is not
+/// polled again.
+#[test]
+fn a_main_task_that_ends_when_it_is_looked_at() {
+    let _guard = Watchdog::start();
+    let states = Rc::new(RefCell::new(Vec::new()));
+    let said = states.clone();
+    let kernel = Kernel::new().unwrap();
+    let value = kernel.run(async move {
+        let (me, over) = (current_task(), Rc::new(Cell::new(false)));
+        for _ in 0..3 {
+            let (me, over, states) = (me.clone(), over.clone(), states.clone());
+            spawn_daemon(async move {
+                over.set(true);
+                let traceback = me.traceback().await?;
+                states.borrow_mut().push(traceback.state());
+                sleep(LONG).await
+            });
+        }
+        poll_fn(|_| match over.get() {
+            true => Poll::Ready(()),
+            false => Poll::Pending,
+        })
+        .await;
+        Ok(7)
+    });
+    assert_eq!(value.unwrap(), 7);
+    // Nobody hears of it, as the end of the main task is the end of the run.
+    assert!(said.borrow().is_empty());
+}
+
+/// What is there at once spends budget all the same.
+#[test]
+fn who_looks_at_itself_all_the_time_starves_nobody() {
+    let _guard = Watchdog::start();
+    run(async {
+        let done = Rc::new(Cell::new(false));
+        let other = done.clone();
+        spawn_daemon(async move { other.set(true) });
+        let mut looks = 0;
+        while !done.get() && looks < 2_000 {
+            current_task().traceback().await?;
+            looks += 1;
+        }
+        assert!(done.get(), "{looks}");
+        Ok(())
+    })
+    .unwrap();
 }
 
 #[test]

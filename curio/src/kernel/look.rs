@@ -38,6 +38,10 @@ impl Kernel {
     fn look_at(&self, id: u64, main: &mut Main<'_>) -> Option<Raw> {
         let context = &*self.context;
         let key = context.tables.borrow().find_id(id)?;
+        if main.done && main.key == Some(key) {
+            // It has ended when it was looked at for another, and is still in the tables.
+            return None;
+        }
         let subject = Subject::of(context, key)?;
         let mut tables = context.tables.borrow_mut();
         let (waits, slot) = (tables.wait_keys(key.index()), tables.slot(key.index()));

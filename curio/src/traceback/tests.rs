@@ -289,6 +289,11 @@ mod hogs {
         total
     }
 
+    /// With line tables only, as in a release build, names have no path.
+    fn is_called(function: &str, name: &str) -> bool {
+        function.rsplit("::").next() == Some(name)
+    }
+
     /// Takes so many samples of a task that does this, and gives how many hold the name of the function.
     fn sample(samples: usize, name: &str, work: fn() -> usize) -> usize {
         let stop = Arc::new(AtomicBool::new(false));
@@ -315,7 +320,7 @@ mod hogs {
                     "{text}"
                 );
                 let all = traceback.stacks()[0].frames();
-                found += usize::from(all.iter().any(|frame| frame.function().contains(name)));
+                found += usize::from(all.iter().any(|frame| is_called(frame.function(), name)));
             }
         }
         stop.store(true, Ordering::Relaxed);
@@ -325,7 +330,7 @@ mod hogs {
 
     #[test]
     fn one_that_computes() {
-        let found = sample(2_000, "::fib", || fib(20) as usize);
+        let found = sample(2_000, "fib", || fib(20) as usize);
         assert!(
             found >= if cfg!(feature = "probe") { 18 } else { 1 },
             "{found} of 20"
@@ -334,7 +339,7 @@ mod hogs {
 
     #[test]
     fn one_that_allocates() {
-        let found = sample(2_000, "::allocates", allocates);
+        let found = sample(2_000, "allocates", allocates);
         assert!(
             found >= if cfg!(feature = "probe") { 18 } else { 0 },
             "{found} of 20"
@@ -343,7 +348,7 @@ mod hogs {
 
     #[test]
     fn one_that_panics() {
-        let found = sample(2_000, "::panics", panics);
+        let found = sample(2_000, "panics", panics);
         assert!(
             found >= if cfg!(feature = "probe") { 14 } else { 0 },
             "{found} of 20"
@@ -352,7 +357,7 @@ mod hogs {
 
     #[test]
     fn one_that_calls_the_system() {
-        let found = sample(2_000, "::calls_the_system", calls_the_system);
+        let found = sample(2_000, "calls_the_system", calls_the_system);
         assert!(
             found >= if cfg!(feature = "probe") { 18 } else { 0 },
             "{found} of 20"
@@ -377,20 +382,19 @@ mod hogs {
             }
         });
         let probe = told.recv().unwrap();
-        let text = loop {
+        let text = (0..1_000).find_map(|_| {
             let raw = probe.running(Duration::from_secs(20)).unwrap();
-            let text = raw
-                .about(4, "kid")
-                .resolve(Options::default().all_frames(true))
-                .to_string();
-            if text.contains("::fib") {
-                break text;
-            }
-        };
+            let traceback = raw.about(4, "kid").resolve(Options::default());
+            let frames = traceback.stacks()[0].frames();
+            let is_there = frames.iter().any(|frame| is_called(frame.function(), "fib"));
+            is_there.then(|| format!("{traceback:#}"))
+        });
         stop.store(true, Ordering::Relaxed);
         thread.join().unwrap().unwrap();
+        let text = text.expect("it computes nearly always");
         assert!(
-            text.contains("hogs::hog\n") && text.contains("tests.rs\", line "),
+            [" hog\n", "::hog\n"].iter().any(|name| text.contains(name))
+                && text.contains("tests.rs\", line "),
             "{text}"
         );
         assert!(
