@@ -393,7 +393,9 @@ mod hogs {
         thread.join().unwrap().unwrap();
         let text = text.expect("it computes nearly always");
         assert!(
-            [" hog\n", "::hog\n"].iter().any(|name| text.contains(name))
+            ["::hog\n", " {async_fn#0}\n"]
+                .iter()
+                .any(|name| text.contains(name))
                 && text.contains("tests.rs\", line "),
             "{text}"
         );
