@@ -48,7 +48,7 @@ extern "C" fn before_main() {
     }
 }
 
-/// The connection to the parent, if this is a worker.
+/// The connection to the parent, if this is a worker. It aborts if it is one and cannot be: `main` must not run instead.
 fn inherited() -> Option<UnixStream> {
     std::env::var_os(MARK)?;
     let stdin = io::stdin();
@@ -62,8 +62,9 @@ fn inherited() -> Option<UnixStream> {
     unsafe { std::env::remove_var(MARK) };
     close_others();
     // A copy that children do not get.
-    let socket = UnixStream::from(stdin.as_fd().try_clone_to_owned().ok()?);
-    let nothing = fs::File::open("/dev/null").ok()?;
+    let socket = stdin.as_fd().try_clone_to_owned();
+    let socket = UnixStream::from(socket.expect("a descriptor for the connection of a worker"));
+    let nothing = fs::File::open("/dev/null").expect("/dev/null as the standard input of a worker");
     // SAFETY: both descriptors are open. Nobody has read standard input yet, so there is no buffer to be wrong (E3).
     unsafe { libc::dup2(nothing.as_raw_fd(), 0) };
     Some(socket)
