@@ -21,10 +21,10 @@ use std::time::{Duration, Instant};
 
 use common::Watchdog;
 use curio::process::WorkerError;
-use curio::signal::{SIGABRT, SIGINT, SIGKILL, SIGSEGV, SIGTERM, Signal};
+use curio::signal::{SIGABRT, SIGCHLD, SIGINT, SIGKILL, SIGSEGV, SIGSTOP, SIGTERM, Signal};
 use curio::{
     Clock, Error, Kernel, Result, TaskGroup, UniversalQueue, disable_cancellation, run, run_in_process,
-    sleep, spawn, timeout_after, yield_now,
+    run_in_thread, sleep, spawn, timeout_after, yield_now,
 };
 use futures::stream::{FuturesUnordered, StreamExt};
 use serde::{Deserialize, Serialize};
@@ -444,6 +444,72 @@ fn garbage_is_known_as_such() {
         );
         assert_eq!(error(closed.await), WorkerError::Exited { code: 0 });
         Ok(())
+    });
+}
+
+/// Ends the connection, and stops: so it does not see that the other end is closed, too, and end itself.
+fn hang_up(path: PathBuf) {
+    fs::write(path, pid(()).to_string()).unwrap();
+    for number in 3..10 {
+        // SAFETY: it takes numbers.
+        unsafe { libc::shutdown(number, libc::SHUT_WR) };
+    }
+    kill(pid(()), SIGSTOP);
+}
+
+#[test]
+fn who_leaves_a_worker_that_has_hung_up_kills_it_at_once() {
+    with_one_worker(async || {
+        let hung_up = async || {
+            let announcement = Announcement::new();
+            let call = spawn(run_in_process(hang_up, announcement.0.clone()));
+            yield_now().await?;
+            // The kernel is held until it has stopped.
+            let id = || fs::read_to_string(&announcement.0).ok()?.parse().ok();
+            let stopped = |id| state_of(id).is_some_and(|(state, _)| state == 'T');
+            eventually("it stops", || id().is_some_and(stopped));
+            Ok::<_, Error>((call, id().unwrap()))
+        };
+        // It is given a second to end by itself, if its caller waits that long.
+        let (call, id) = hung_up().await?;
+        let Err(Error::Task(lost)) = call.join().await else {
+            panic!("it has come back")
+        };
+        assert!(lost.to_string().contains("has ended"), "{lost}");
+        eventually("it is killed", || has_ended(id));
+        // On a busy machine, once in three times is proof enough.
+        let mut took = Vec::new();
+        for _ in 0..3 {
+            let (call, id) = hung_up().await?;
+            // Until the end of the connection was seen.
+            run_in_thread(|| std::thread::sleep(Duration::from_millis(20))).await?;
+            call.cancel().await?;
+            let start = Instant::now();
+            eventually("it is killed", || has_ended(id));
+            took.push(start.elapsed());
+        }
+        assert!(
+            took.iter().any(|took| *took < Duration::from_millis(300)),
+            "{took:?}"
+        );
+        Ok(())
+    });
+}
+
+#[test]
+fn a_program_that_ignores_the_end_of_children_is_told_of_it() {
+    // As a program inherits it from one that does not want to know of its children. The system then forgets them at once, and
+    // what has the number next is somebody else.
+    // SAFETY: it takes numbers; nobody else has children meanwhile.
+    let set = |what| unsafe { libc::signal(SIGCHLD.number(), what) };
+    alone(|| {
+        let before = set(libc::SIG_IGN);
+        let ended = run(async {
+            let aborted = run_in_process(|()| std::process::abort(), ()).await;
+            Ok(error::<()>(aborted))
+        });
+        assert_eq!(set(before), libc::SIG_IGN, "it does again what it did");
+        assert_eq!(ended.unwrap(), WorkerError::Killed { signal: SIGABRT });
     });
 }
 
@@ -1081,6 +1147,26 @@ fn a_program_whose_file_was_deleted_or_replaced_goes_on() {
             stdout.contains("<no end of line>"),
             "what was printed is not lost: {stdout}"
         );
+    });
+}
+
+#[test]
+fn a_worker_that_cannot_be_one_does_not_run_the_program() {
+    alone(|| {
+        let (ours, theirs) = std::os::unix::net::UnixStream::pair().unwrap();
+        // One descriptor to start with, and not the two that it takes to wait for functions.
+        let output = Command::new("sh")
+            .args(["-c", "ulimit -c 0; ulimit -n 4; exec \"$0\" --list"])
+            .arg(std::env::current_exe().unwrap())
+            .env("CURIO_WORKER", "1")
+            .stdin(std::os::fd::OwnedFd::from(theirs))
+            .output()
+            .unwrap();
+        drop(ours);
+        assert_eq!(String::from_utf8_lossy(&output.stdout), "");
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(errors.contains("standard input of a worker"), "{errors}");
+        assert!(!output.status.success());
     });
 }
 

@@ -969,3 +969,53 @@ fn environment_folder_and_group() {
         Ok(())
     });
 }
+
+/// A waker no two of which are the same, not even a clone and what it was cloned from.
+mod forgetful {
+    use std::task::{RawWaker, RawWakerVTable, Waker};
+
+    pub(super) fn waker(inner: Waker) -> Waker {
+        // SAFETY: its data is a box, made here, that is freed exactly once: by `wake` or by `drop`.
+        unsafe { Waker::from_raw(raw(inner)) }
+    }
+
+    fn raw(inner: Waker) -> RawWaker {
+        RawWaker::new(Box::into_raw(Box::new(inner)).cast(), &TABLE)
+    }
+
+    static TABLE: RawWakerVTable = RawWakerVTable::new(
+        // SAFETY: the four are called with what `raw` has made, see `waker`.
+        |data| raw(unsafe { &*data.cast::<Waker>() }.clone()),
+        |data| unsafe { Box::from_raw(data.cast::<Waker>().cast_mut()) }.wake(),
+        |data| unsafe { &*data.cast::<Waker>() }.wake_by_ref(),
+        |data| drop(unsafe { Box::from_raw(data.cast::<Waker>().cast_mut()) }),
+    );
+}
+
+#[test]
+fn a_waker_that_does_not_know_its_clones_is_as_good() {
+    alone("a_waker_that_does_not_know_its_clones_is_as_good", || async {
+        let child = endless().await?;
+        let event = curio::UniversalEvent::new();
+        let mut both = Box::pin(join(child.wait(), event.wait()));
+        let mut polls = 0;
+        std::future::poll_fn(|cx| {
+            polls += 1;
+            match polls {
+                // Both wait, and are asked again.
+                1 | 2 => cx.waker().wake_by_ref(),
+                3 => {
+                    child.kill().unwrap();
+                    event.set();
+                }
+                _ => {}
+            }
+            let waker = forgetful::waker(cx.waker().clone());
+            both.as_mut()
+                .poll(&mut std::task::Context::from_waker(&waker))
+                .map(drop)
+        })
+        .await;
+        Ok(())
+    });
+}

@@ -28,7 +28,7 @@ use super::entry::Target;
 use super::error::WorkerError;
 use super::pool::Pool;
 use super::wire::{self, Reply};
-use super::worker::Worker;
+use super::worker::{Process, Worker};
 use crate::context::{self, Outside};
 use crate::error::{Error, Result};
 use crate::traps::{Label, Waiting};
@@ -179,10 +179,12 @@ enum Progress {
     Writes(Worker, usize),
     Reads(Worker),
     /// C2.
-    Ending(
-        Errand<EndOfProcess, WorkerError>,
-        #[allow(dead_code, reason = "held")] Outside,
-    ),
+    Ending {
+        errand: Errand<EndOfProcess, WorkerError>,
+        _outside: Outside,
+        /// It is killed if nobody waits any more, or if it does not end.
+        _process: Process,
+    },
     Nothing,
 }
 
@@ -288,7 +290,7 @@ impl Call {
                         Err(error) => return Poll::Ready(Err(error)),
                     }
                 }
-                Progress::Ending(errand, _) => {
+                Progress::Ending { errand, .. } => {
                     if let Poll::Ready(ended) = errand.poll(cx) {
                         return Poll::Ready(Err(ended.map_or_else(|error| error, Error::from)));
                     }
@@ -352,14 +354,18 @@ impl Progress {
 
 /// The connection to a worker has ended (C2).
 fn ending(worker: Worker, cx: &TaskContext<'_>) -> Result<Progress> {
-    let mut process = worker.process;
+    let process = worker.process;
     drop(worker.socket);
     match process.try_wait() {
         Some(ended) => Err(ended.into()),
         None => {
-            let wait: EndOfProcess = Box::new(move || process.wait_with_grace());
+            let wait: EndOfProcess = Box::new(process.wait_with_grace());
             let (errand, outside) = workers::start(wait, cx)?;
-            Ok(Progress::Ending(errand, outside))
+            Ok(Progress::Ending {
+                errand,
+                _outside: outside,
+                _process: process,
+            })
         }
     }
 }

@@ -11,16 +11,13 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
-use std::convert::Infallible;
 use std::rc::Rc;
-use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::available_parallelism;
 use std::time::Duration;
 
 use super::entry::{self, Target};
 use super::error::WorkerError;
-use super::worker::{self, Worker};
+use super::worker::{Dying, Worker};
 use crate::context::{self, Context};
 use crate::error::{Error, Result};
 use crate::line::Line;
@@ -41,9 +38,7 @@ pub(super) struct Pool {
     closed: Cell<bool>,
     /// Addresses that are known to lie in the program.
     known: RefCell<HashSet<usize>>,
-    /// Copies of the sender are held by those who wait for the end of processes.
-    alive: RefCell<Option<Arc<Sender<Infallible>>>>,
-    ended: Receiver<Infallible>,
+    dying: Rc<Dying>,
 }
 
 impl Pool {
@@ -59,7 +54,6 @@ impl Pool {
 
     fn new(context: &Context) -> Rc<Pool> {
         let cpus = || available_parallelism().map_or(1, usize::from);
-        let (alive, ended) = channel();
         Rc::new(Pool {
             limit: context.workers.processes.unwrap_or_else(cpus),
             taken: Cell::new(0),
@@ -67,8 +61,7 @@ impl Pool {
             idle: RefCell::default(),
             closed: Cell::new(false),
             known: RefCell::default(),
-            alive: RefCell::new(Some(Arc::new(alive))),
-            ended,
+            dying: Rc::default(),
         })
     }
 
@@ -115,9 +108,9 @@ impl Pool {
                 None => break,
             }
         }
-        match &*self.alive.borrow() {
-            Some(alive) => Worker::start(Arc::downgrade(alive)),
-            None => Err(Error::NoKernel),
+        match self.closed.get() {
+            false => Worker::start(self.dying.clone()),
+            true => Err(Error::NoKernel),
         }
     }
 
@@ -133,10 +126,8 @@ impl Drop for OfKernel {
     fn drop(&mut self) {
         let pool = &self.0;
         pool.closed.set(true);
-        let idle = pool.idle.take();
-        worker::end_all(idle);
-        // When this and all copies are gone, so are the processes.
-        pool.alive.take();
-        let _ = pool.ended.recv_timeout(PATIENCE);
+        // All are killed, and then waited for.
+        drop(pool.idle.take());
+        pool.dying.block(PATIENCE);
     }
 }

@@ -2,19 +2,18 @@
 //!
 //! O1. Whoever lets go of a worker kills it. There is no other end: it has nothing to lose between two functions, and in the
 //!     middle of one, nobody wants its value any more.
-//! O2. Who was killed is waited for, so that no zombie stays; in a thread, because a process that has much memory to give
-//!     back takes its time to die.
+//! O2. Who was killed is reaped, as all children of this program are (`subprocess::reaper`). Nobody waits for that but the end
+//!     of a kernel: a process that has much memory to give back takes its time to die.
 
-use std::convert::Infallible;
+use std::cell::RefCell;
 use std::io::{self, Write};
 use std::mem::MaybeUninit;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
-use std::process::{Child, Command};
-use std::sync::Weak;
-use std::sync::mpsc::{Sender, channel};
-use std::thread;
+use std::process::{Command, ExitStatus};
+use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use socket2::SockRef;
@@ -24,6 +23,8 @@ use super::error::WorkerError;
 use super::wire::{self, Inbox};
 use crate::error::{Error, Result};
 use crate::net::source::Registered;
+use crate::signal::SIGKILL;
+use crate::subprocess::reaper;
 
 /// For how long somebody who has ended the connection may take to end itself.
 const GRACE: Duration = Duration::from_secs(1);
@@ -43,7 +44,7 @@ impl Worker {
     /// # Errors
     ///
     /// [`Error::Io`] if the system has no descriptor or process left, [`WorkerError::OtherProgram`].
-    pub(super) fn start(alive: Alive) -> Result<Worker> {
+    pub(super) fn start(dying: Rc<Dying>) -> Result<Worker> {
         let program = entry::program()?;
         if !Identity::of(program.clone()).is_ok_and(|now| now == Identity::own()) {
             return Err(WorkerError::OtherProgram.into());
@@ -57,11 +58,8 @@ impl Worker {
             command.arg0(name);
         }
         command.env(entry::MARK, "1").stdin(OwnedFd::from(theirs));
-        let child = command.spawn().map_err(cannot_start)?;
-        let process = Process {
-            child: Some(child),
-            alive,
-        };
+        let (process, _) = reaper::Process::spawn(&mut command).map_err(cannot_start)?;
+        let process = Process { process, dying };
         Ok(Worker {
             socket: Registered::new(mio::net::UnixStream::from_std(ours))?,
             inbox: Inbox::default(),
@@ -90,91 +88,61 @@ fn cannot_start(error: io::Error) -> Error {
 
 /// The process of a worker. Dropping it kills it (O1, O2).
 pub(super) struct Process {
-    /// None once it was waited for, or somebody else does.
-    child: Option<Child>,
-    alive: Alive,
+    process: Arc<reaper::Process>,
+    dying: Rc<Dying>,
 }
 
-/// Where whoever waits for the end of a process gets a copy from, as long as the pool wants to know.
-pub(super) type Alive = Weak<Sender<Infallible>>;
-
 impl Process {
-    pub(super) fn kill(&mut self) {
-        if let Some(child) = &mut self.child {
-            // It fails if it has ended, and that is all that is wanted.
-            let _ = child.kill();
-        }
-    }
-
     /// What it has ended with. None if it has not.
-    pub(super) fn try_wait(&mut self) -> Option<WorkerError> {
-        let ended = match self.child.as_mut().map(Child::try_wait) {
-            Some(Ok(None)) => return None,
-            Some(Ok(Some(status))) => WorkerError::from_status(status),
-            // Somebody else has waited for it.
-            None | Some(Err(_)) => WorkerError::Lost,
-        };
-        self.child = None;
-        Some(ended)
+    pub(super) fn try_wait(&self) -> Option<WorkerError> {
+        self.process.try_wait().transpose().map(ended_with)
     }
 
     /// Waits for the end of a process that has closed its socket, and so should have ended. For a thread.
-    pub(super) fn wait_with_grace(mut self) -> WorkerError {
-        let (start, mut pause) = (Instant::now(), Duration::from_micros(20));
-        while start.elapsed() < GRACE {
-            if let Some(ended) = self.try_wait() {
-                return ended;
-            }
-            thread::sleep(pause);
-            pause = (2 * pause).min(Duration::from_millis(20));
-        }
-        WorkerError::Lost
+    pub(super) fn wait_with_grace(&self) -> impl FnOnce() -> WorkerError + Send + use<> {
+        let process = self.process.clone();
+        move || process.block(GRACE).map_or(WorkerError::Lost, ended_with)
     }
+}
+
+fn ended_with(status: Result<ExitStatus>) -> WorkerError {
+    // If there is none, somebody else has taken it.
+    status.map_or(WorkerError::Lost, WorkerError::from_status)
 }
 
 impl Drop for Process {
     fn drop(&mut self) {
-        self.kill();
-        if self.try_wait().is_none() {
-            reap(self.child.take().into_iter(), &self.alive);
-        }
+        // It fails only if there is nothing to kill.
+        let _ = self.process.signal(SIGKILL);
+        self.dying.enter(&self.process);
     }
 }
 
-/// Kills all of them, and then waits (O2).
-pub(super) fn end_all(mut workers: Vec<Worker>) {
-    workers.iter_mut().for_each(|worker| worker.process.kill());
-    let Some(alive) = workers.first().map(|worker| worker.process.alive.clone()) else {
-        return;
-    };
-    reap(
-        workers
-            .iter_mut()
-            .filter_map(|worker| worker.process.child.take()),
-        &alive,
-    );
-}
+/// The processes of a pool that were killed and may not be gone yet.
+#[derive(Debug, Default)]
+pub(super) struct Dying(RefCell<Vec<Arc<reaper::Process>>>);
 
-/// Waits for processes that were killed (O2).
-fn reap(killed: impl Iterator<Item = Child>, alive: &Alive) {
-    let (give, take) = channel::<Child>();
-    let alive = alive.upgrade().map(|alive| (*alive).clone());
-    let wait = move || {
-        // It fails if somebody else has waited for them.
-        take.into_iter().for_each(|mut child| drop(child.wait()));
-        drop(alive);
-    };
-    let thread = thread::Builder::new().name("curio-reaper".into()).spawn(wait);
-    for mut child in killed {
-        match &thread {
-            Ok(_) => drop(give.send(child)),
-            Err(_) => drop(child.wait()),
+impl Dying {
+    fn enter(&self, process: &Arc<reaper::Process>) {
+        let mut all = self.0.borrow_mut();
+        all.push(process.clone());
+        all.retain(|one| !one.is_reaped());
+    }
+
+    /// Blocks until all of them are gone, but not for longer than this.
+    pub(super) fn block(&self, limit: Duration) {
+        let start = Instant::now();
+        for process in self.0.take() {
+            // What has become of it is nobody's concern any more.
+            let _ = process.block(limit.saturating_sub(start.elapsed()));
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::process::Child;
+
     use super::super::entry::Target;
     use super::super::wire::Reply;
     use super::*;

@@ -1,4 +1,5 @@
-//! Who waits for the processes, so that none stays a zombie.
+//! Who waits for the processes, so that none stays a zombie: the children of [`subprocess`](crate::subprocess), and the
+//! workers of `run_in_process`.
 //!
 //! A process that has ended stays in the system's table, as a *zombie*, until its parent asks for its status. The parent is
 //! this whole program, not a task: whoever has started a child may have been cancelled since, its kernel may be gone. So all
@@ -40,6 +41,12 @@ use std::io;
 use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context as TaskContext, Poll};
+#[cfg(feature = "process")]
+use std::{
+    task::{Wake, Waker},
+    thread::{self, Thread},
+    time::{Duration, Instant},
+};
 
 use crate::error::{Error, Result};
 use crate::remote::{Call, Line, Shared};
@@ -128,8 +135,30 @@ impl Process {
         })
     }
 
-    fn is_reaped(&self) -> bool {
+    pub(crate) fn is_reaped(&self) -> bool {
         self.shared.with(|state, _| state.reap().is_some())
+    }
+
+    /// Blocks until the process has ended, or for so long at most. Not for a kernel's thread, but for its very end.
+    #[cfg(feature = "process")]
+    pub(crate) fn block(self: &Arc<Process>, limit: Duration) -> Option<Result<ExitStatus>> {
+        struct Unpark(Thread);
+        impl Wake for Unpark {
+            fn wake(self: Arc<Self>) {
+                self.0.unpark();
+            }
+        }
+        let waker = Waker::from(Arc::new(Unpark(thread::current())));
+        let cx = TaskContext::from_waker(&waker);
+        let (start, mut seat) = (Instant::now(), Seat::new(self.clone()));
+        loop {
+            if let Poll::Ready(ended) = seat.poll(&cx) {
+                return Some(ended);
+            }
+            let left = limit.checked_sub(start.elapsed())?;
+            // It looks now and then, too: somebody may keep SIGCHLD from us.
+            thread::park_timeout(left.min(Duration::from_millis(20)));
+        }
     }
 
     /// Sends it a signal; to one that has ended, none.
@@ -193,10 +222,14 @@ impl Seat {
                 if let Some(at) = *place
                     && let Call::Waiting(waker) = state.waiters.call(at)
                 {
-                    if let Some(new) = &mut spare {
-                        std::mem::swap(waker, new);
-                    }
-                    return waker.will_wake(cx.waker());
+                    // A clone that is there is good, even one of a waker that does not know its own clones again.
+                    return match &mut spare {
+                        Some(new) => {
+                            std::mem::swap(waker, new);
+                            true
+                        }
+                        None => waker.will_wake(cx.waker()),
+                    };
                 }
                 if state.ended.is_some() {
                     return false;

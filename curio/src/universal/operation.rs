@@ -97,8 +97,10 @@ impl<'a, S: Step> Operation<'a, S> {
             if let Some(at) = *place {
                 let call = S::line(state).call(at);
                 if let Call::Waiting(waker) = call {
+                    // A clone that is there is good, even one of a waker that does not know its own clones again.
                     if let Some(new) = spare {
                         std::mem::swap(waker, new);
+                        return Look::Known;
                     }
                     return match waker.will_wake(cx.waker()) {
                         true => Look::Known,
