@@ -2,7 +2,7 @@
 //!
 //! | not translated | why |
 //! |---|---|
-//! | `test_task_signal`, `test_task_signal_waitone`, `test_task_signal_ignore`, `test_task_signal_timeout` | signals come with a later stage |
+//! | `test_task_signal`, `test_task_signal_waitone`, `test_task_signal_ignore`, `test_task_signal_timeout` | they stand in `test_signal` |
 //!
 //! | differs | how |
 //! |---|---|

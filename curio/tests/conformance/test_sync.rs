@@ -2,7 +2,7 @@
 //!
 //! | not translated | why |
 //! |---|---|
-//! | `TestAbide`: all of it | `abide` runs foreign locks in threads, which come with a later stage; gone from Python too |
+//! | `TestAbide`: all of it | there is no `abide`; gone from Python too. Foreign locks are for `block_in_thread` |
 //!
 //! | differs | how |
 //! |---|---|

@@ -8,7 +8,7 @@
 //! | `test_diag` | stacks of Python's generators |
 //! | `test_task_group_..` with `spawn_thread` | they stand in `test_thread` |
 //! | `test_enable_cancellation_function`, `test_illegal_enable_cancellation` | there is no `enable_cancellation`; gone from Python too |
-//! | `test_aside_basic`, `test_aside_cancel` | processes come with a later stage; gone from Python too |
+//! | `test_aside_basic`, `test_aside_cancel` | there is no `aside`, a task in a process of its own; gone from Python too |
 //! | `test_task_wait_no_cancel`, `test_task_wait_cancel`, `test_task_wait_add` | they stand in `test_kernel`, as in Python before |
 //!
 //! | differs | how |

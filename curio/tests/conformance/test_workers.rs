@@ -3,7 +3,7 @@
 //!
 //! | not translated | why |
 //! |---|---|
-//! | `test_simple`, `test_bad_cmd`, `test_timeout` of 2015 | about `run_subprocess`, which became `curio.subprocess` |
+//! | `test_simple`, `test_bad_cmd`, `test_timeout` of 2015 | about `run_subprocess`, which became `curio.subprocess`: they stand in `test_subprocess` |
 //!
 //! | differs | how |
 //! |---|---|
