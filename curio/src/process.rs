@@ -39,6 +39,9 @@
 //! between two processes of one program. Types that want to see what comes before they decide what it is
 //! (`#[serde(untagged)]`, `#[serde(flatten)]`, `serde_json::Value`) are not for this form, and give an error.
 //!
+//! Both may be as large as memory allows, and go through the socket while others run. But they are written and read by serde all
+//! at once, in the kernel's thread: what has hundreds of megabytes is better left in a file whose name is sent.
+//!
 //! # What a worker is
 //!
 //! | | |

@@ -984,10 +984,13 @@ mod forgetful {
     }
 
     static TABLE: RawWakerVTable = RawWakerVTable::new(
-        // SAFETY: the four are called with what `raw` has made, see `waker`.
+        // SAFETY: all four are called with what `raw` has made, see `waker`.
         |data| raw(unsafe { &*data.cast::<Waker>() }.clone()),
+        // SAFETY: as above; this is the end of it.
         |data| unsafe { Box::from_raw(data.cast::<Waker>().cast_mut()) }.wake(),
+        // SAFETY: as above.
         |data| unsafe { &*data.cast::<Waker>() }.wake_by_ref(),
+        // SAFETY: as above; this is the end of it.
         |data| drop(unsafe { Box::from_raw(data.cast::<Waker>().cast_mut()) }),
     );
 }

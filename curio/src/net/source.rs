@@ -15,6 +15,9 @@ use std::panic::Location;
 use std::rc::Weak;
 use std::task::{Context as TaskContext, Poll};
 
+use mio::Registry;
+use mio::event::Source as MioSource;
+
 use crate::context::{self, Context};
 use crate::error::{Error, Result};
 use crate::key::Key;
@@ -35,18 +38,41 @@ pub(crate) struct Registered<S: mio::event::Source> {
 impl<S: mio::event::Source> Registered<S> {
     /// Registers a socket that was made here.
     pub(crate) fn new(socket: S) -> Result<Registered<S>> {
-        Registered::enter(socket, false)
+        Registered::enter(socket, false, readiness::register)
     }
 
     /// Registers a socket that was made elsewhere (N2).
     pub(crate) fn adopt(socket: S) -> Result<Registered<S>> {
-        Registered::enter(socket, true)
+        Registered::enter(socket, true, readiness::register)
     }
 
-    fn enter(mut socket: S, shared: bool) -> Result<Registered<S>> {
+    /// Registers a socket that was made here, for reading only. Before anybody waits to write, it must be told so.
+    #[cfg(feature = "process")]
+    pub(crate) fn reading(socket: S) -> Result<Registered<S>> {
+        Registered::enter(socket, false, readiness::register_reading)
+    }
+
+    /// From now on, one can wait to write to it, too.
+    #[cfg(feature = "process")]
+    pub(crate) fn watch_writing(&self) -> Result<()> {
+        let context = self.context.upgrade().ok_or(Error::NoKernel)?;
+        match &mut *self.socket.borrow_mut() {
+            Some(socket) => {
+                readiness::register_writing(context.selector.borrow().registry(), socket, self.source)
+                    .map_err(Error::Io)
+            }
+            None => Err(Error::Closed),
+        }
+    }
+
+    fn enter(
+        mut socket: S,
+        shared: bool,
+        register: impl FnOnce(&Registry, &mut dyn MioSource, Key) -> io::Result<()>,
+    ) -> Result<Registered<S>> {
         context::with_task(|context, _| {
             let source = context.tables.borrow_mut().add_source()?;
-            let registered = readiness::register(context.selector.borrow().registry(), &mut socket, source);
+            let registered = register(context.selector.borrow().registry(), &mut socket, source);
             if let Err(error) = registered {
                 context.with_tables(|tables| tables.remove_source(source));
                 return Err(Error::Io(error));

@@ -257,7 +257,7 @@ impl Call {
             match progress {
                 Progress::Writes(worker, written) => {
                     let rest = &self.request[*written..];
-                    match ready!(worker.socket.poll_write(rest, waiting, cx, place)) {
+                    match ready!(worker.poll_write(rest, waiting, cx, place)) {
                         Ok(count) if count < rest.len() => *written += count,
                         // If nobody reads it any more, there may be a reply that says why.
                         Ok(_) | Err(Error::Io(_)) => {

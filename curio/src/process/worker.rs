@@ -4,6 +4,8 @@
 //!     middle of one, nobody wants its value any more.
 //! O2. Who was killed is reaped, as all children of this program are (`subprocess::reaper`). Nobody waits for that but the end
 //!     of a kernel: a process that has much memory to give back takes its time to die.
+//! O3. Nearly every request has room in the socket. So nobody wants to hear that there is room again, and the selector would
+//!     wake up the kernel for that each time a worker takes a request. It is asked once there was no room.
 
 use std::cell::RefCell;
 use std::io::{self, Write};
@@ -11,9 +13,11 @@ use std::mem::MaybeUninit;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
+use std::panic::Location;
 use std::process::{Command, ExitStatus};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::task::{Context as TaskContext, Poll};
 use std::time::{Duration, Instant};
 
 use socket2::SockRef;
@@ -25,12 +29,15 @@ use crate::error::{Error, Result};
 use crate::net::source::Registered;
 use crate::signal::SIGKILL;
 use crate::subprocess::reaper;
+use crate::traps::Waiting;
 
 /// For how long somebody who has ended the connection may take to end itself.
 const GRACE: Duration = Duration::from_secs(1);
 
 pub(super) struct Worker {
     pub(super) socket: Registered<mio::net::UnixStream>,
+    /// O3.
+    watches_writing: bool,
     pub(super) inbox: Inbox,
     /// The number of its last request (W1).
     pub(super) number: u64,
@@ -61,11 +68,31 @@ impl Worker {
         let (process, _) = reaper::Process::spawn(&mut command).map_err(cannot_start)?;
         let process = Process { process, dying };
         Ok(Worker {
-            socket: Registered::new(mio::net::UnixStream::from_std(ours))?,
+            socket: Registered::reading(mio::net::UnixStream::from_std(ours))?,
+            watches_writing: false,
             inbox: Inbox::default(),
             number: 0,
             process,
         })
+    }
+
+    /// Writes some of a request (O3).
+    pub(super) fn poll_write(
+        &mut self,
+        rest: &[u8],
+        waiting: &mut Waiting,
+        cx: &mut TaskContext<'_>,
+        place: &'static Location<'static>,
+    ) -> Poll<Result<usize>> {
+        if !self.watches_writing {
+            match self.socket.with(|mut socket| socket.write(rest)) {
+                Err(Error::Io(error)) if is_no_answer(&error) => {}
+                written => return Poll::Ready(written),
+            }
+            self.socket.watch_writing()?;
+            self.watches_writing = true;
+        }
+        self.socket.poll_write(rest, waiting, cx, place)
     }
 
     /// Whether it still waits for a request, as far as one can see: nothing has come, nor has the end.
@@ -76,6 +103,14 @@ impl Worker {
         };
         self.socket.with(look).unwrap_or(false)
     }
+}
+
+/// Whether the system has neither done nor refused it.
+fn is_no_answer(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
+    )
 }
 
 /// What the system says, and about what.
