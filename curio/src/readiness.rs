@@ -185,13 +185,13 @@ pub(crate) fn register(registry: &Registry, source: &mut dyn MioSource, key: Key
 }
 
 /// Registers a source for reading. An event for writing comes whenever the peer has read, also if nobody waits for that.
-#[cfg(feature = "process")]
+#[cfg(all(feature = "process", unix))]
 pub(crate) fn register_reading(registry: &Registry, source: &mut dyn MioSource, key: Key) -> io::Result<()> {
     source.register(registry, Token(key.number()), Interest::READABLE)
 }
 
 /// Registers such a source for both directions. What it is ready for is told once more.
-#[cfg(feature = "process")]
+#[cfg(all(feature = "process", unix))]
 pub(crate) fn register_writing(registry: &Registry, source: &mut dyn MioSource, key: Key) -> io::Result<()> {
     let interest = Interest::READABLE | Interest::WRITABLE;
     source.reregister(registry, Token(key.number()), interest)

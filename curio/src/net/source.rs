@@ -47,13 +47,13 @@ impl<S: mio::event::Source> Registered<S> {
     }
 
     /// Registers a socket that was made here, for reading only. Before anybody waits to write, it must be told so.
-    #[cfg(feature = "process")]
+    #[cfg(all(feature = "process", unix))]
     pub(crate) fn reading(socket: S) -> Result<Registered<S>> {
         Registered::enter(socket, false, readiness::register_reading)
     }
 
     /// From now on, one can wait to write to it, too.
-    #[cfg(feature = "process")]
+    #[cfg(all(feature = "process", unix))]
     pub(crate) fn watch_writing(&self) -> Result<()> {
         let context = self.context.upgrade().ok_or(Error::NoKernel)?;
         match &mut *self.socket.borrow_mut() {
