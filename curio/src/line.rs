@@ -24,6 +24,7 @@ use std::panic::Location;
 use std::task::Context as TaskContext;
 
 use crate::error::Result;
+use crate::mirror::Holder;
 use crate::traps::{Label, WaitList, Waiting};
 
 #[derive(Default)]
@@ -47,6 +48,25 @@ impl Line {
     ) -> Result<()> {
         self.wanted.set(true);
         waiting.wait_on(&self.list, cx, label, place)
+    }
+
+    /// The same for something that somebody has, of which a monitor is told. It is when the first one begins to wait, and
+    /// as long as the line is not empty it knows from the tables to whom that is handed on.
+    #[inline]
+    pub(crate) fn wait_for(
+        &self,
+        holder: impl FnOnce() -> Holder,
+        waiting: &mut Waiting,
+        cx: &mut TaskContext<'_>,
+        label: Label,
+        place: &'static Location<'static>,
+    ) -> Result<()> {
+        let is_first = !self.is_wanted();
+        let waits = self.wait(waiting, cx, label, place);
+        if is_first && waits.is_ok() {
+            self.list.tell_holder(holder());
+        }
+        waits
     }
 
     /// False if nobody waits.

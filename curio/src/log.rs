@@ -28,7 +28,7 @@ use crate::contain::{contain, log};
 use crate::context::{self, Clock};
 use crate::error::{Error, TaskError};
 use crate::key::Key;
-use crate::mirror::Scribe;
+use crate::mirror::{Holder, Scribe};
 use crate::readiness::{Direction, concerns};
 use crate::scopes::Kind;
 use crate::state::State;
@@ -565,6 +565,43 @@ impl Tables {
                 }
             },
         );
+    }
+
+    /// Those who wait on the list wait for something that somebody has.
+    #[cold]
+    pub(crate) fn set_holder(&mut self, list: u32, holder: Option<Holder>) {
+        if let Some(Log {
+            scribe: Some(scribe), ..
+        }) = self.log.as_deref_mut()
+        {
+            scribe.set_holder(list, holder);
+        }
+    }
+
+    /// Who has what those on the list wait for, as far as is known.
+    #[cfg_attr(not(all(unix, feature = "monitor")), allow(dead_code))]
+    pub(crate) fn holder(&self, list: u32) -> Option<Holder> {
+        self.log.as_ref()?.scribe.as_ref()?.holder(list)
+    }
+
+    /// The operation has been chosen from the list.
+    #[cold]
+    pub(crate) fn show_handed_on(&mut self, list: u32, wait: u32) {
+        let task = self.waits.entries.key(self.waits.get(wait).task);
+        if let Some(Log {
+            scribe: Some(scribe), ..
+        }) = self.log.as_deref_mut()
+        {
+            scribe.handed_on(list, task);
+        }
+    }
+
+    /// The task is in this group from now on.
+    #[cold]
+    pub(crate) fn show_grouped(&self, task: u32, group: usize) {
+        if let Some(scribe) = self.log.as_ref().and_then(|log| log.scribe.as_ref()) {
+            scribe.grouped(task, group);
+        }
     }
 
     /// Whether everything is written down, for somebody who is to be told of it.

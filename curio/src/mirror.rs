@@ -29,7 +29,7 @@
 
 #![cfg_attr(not(all(unix, feature = "monitor")), allow(dead_code))]
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::ops::Bound;
 use std::panic::Location;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -39,7 +39,7 @@ use std::time::{Duration, Instant};
 
 use crate::contain::contain;
 use crate::context::{self, Clock, Context};
-use crate::key::NONE;
+use crate::key::{Key, NONE};
 use crate::name::Name;
 use crate::remote::Remote;
 use crate::tables::Tables;
@@ -88,7 +88,25 @@ pub(crate) struct Entry {
     /// Nanoseconds that its runs have taken, and the longest of them, since somebody has wanted to know.
     busy: AtomicU64,
     longest: AtomicU64,
+    /// Tells the groups of tasks apart; 0: it is in none.
+    group: AtomicUsize,
     wait: Mutex<Waits>,
+}
+
+impl Entry {
+    /// The group that the task is in. No two groups that have tasks have the same number.
+    pub(crate) fn group(&self) -> Option<usize> {
+        Some(self.group.load(Ordering::Relaxed)).filter(|group| *group != 0)
+    }
+}
+
+/// Who has what others wait for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Holder {
+    /// The task that took it, if it was one.
+    Task(Option<Key>),
+    /// As many as there are permits, if that is known.
+    Permits(Option<usize>),
 }
 
 /// What a task waits for, if it does.
@@ -308,6 +326,9 @@ pub(crate) struct Scribe {
     last: u32,
     /// Whose run is timed, and when that began.
     began: Option<(Arc<Entry>, Instant)>,
+    /// Who has what those on a list wait for: noted when the first one begins to wait, and whenever it is handed on. So a
+    /// lock that nobody waits for costs nothing here.
+    holders: HashMap<u32, Holder>,
 }
 
 impl Scribe {
@@ -317,6 +338,7 @@ impl Scribe {
             entries: Vec::new(),
             last: NONE,
             began: None,
+            holders: HashMap::new(),
         }
     }
 
@@ -337,6 +359,7 @@ impl Scribe {
             ready: AtomicBool::new(true),
             busy: AtomicU64::new(0),
             longest: AtomicU64::new(0),
+            group: AtomicUsize::new(0),
             wait: Mutex::new(Waits {
                 label: Label::FOREIGN_WAIT,
                 place: None,
@@ -364,6 +387,32 @@ impl Scribe {
         if let Some(entry) = self.entry(task) {
             entry.ready.store(true, Ordering::Relaxed);
         }
+    }
+
+    /// The task is in this group from now on.
+    pub(crate) fn grouped(&self, task: u32, group: usize) {
+        if let Some(entry) = self.entry(task) {
+            entry.group.store(group, Ordering::Relaxed);
+        }
+    }
+
+    /// Who has what those on the list wait for. None: it is a new list, or nobody can have what it is for.
+    pub(crate) fn set_holder(&mut self, list: u32, holder: Option<Holder>) {
+        match holder {
+            Some(holder) => self.holders.insert(list, holder),
+            None => self.holders.remove(&list),
+        };
+    }
+
+    /// What the task waited for on the list is its own now.
+    pub(crate) fn handed_on(&mut self, list: u32, task: Option<Key>) {
+        if let Some(Holder::Task(holder)) = self.holders.get_mut(&list) {
+            *holder = task;
+        }
+    }
+
+    pub(crate) fn holder(&self, list: u32) -> Option<Holder> {
+        self.holders.get(&list).copied()
     }
 
     pub(crate) fn cancelled(&self, task: u32) {

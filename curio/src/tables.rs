@@ -173,6 +173,10 @@ impl Tables {
         if self.watchers.len() <= place {
             self.watchers.resize_with(place + 1, || None);
         }
+        if self.log.is_some() {
+            // As long as it is watched, nothing else has this address.
+            self.show_grouped(task, watcher.as_ptr().cast::<()>().addr());
+        }
         self.watchers[place] = Some(watcher);
     }
 

@@ -533,3 +533,24 @@ pub fn poll_budget(cx: &TaskContext<'_>) -> Poll<()> {
         Poll::Pending
     }
 }
+
+/// The same for somebody who wants to know which task it is that goes on.
+#[inline]
+pub(crate) fn poll_budget_of_task(cx: &TaskContext<'_>) -> Poll<Option<Key>> {
+    let spent = context::with(|context| match context {
+        Some(context) => context.spend().then(|| context.task.get()),
+        None => Some(None),
+    });
+    match spent {
+        Some(task) => Poll::Ready(task),
+        None => {
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        }
+    }
+}
+
+/// The task that is being run in this thread.
+pub(crate) fn running_task() -> Option<Key> {
+    context::with(|context| context.and_then(|context| context.task.get()))
+}

@@ -23,7 +23,8 @@ use std::time::{Duration, Instant};
 use common::Watchdog;
 use curio::monitor::Monitor;
 use curio::{
-    Clock, Error, Event, Kernel, Lock, Queue, Result, TaskGroup, sleep, spawn, task, timeout_after, yield_now,
+    BoundedSemaphore, Clock, Error, Event, Kernel, Lock, Queue, RLock, Result, Semaphore, TaskGroup, sleep,
+    spawn, task, timeout_after, yield_now,
 };
 use serde_json::Value;
 
@@ -570,15 +571,166 @@ fn who_waits_for_whom_and_who_in_a_circle() {
         "{shown}"
     );
     assert!(
-        shown.contains(&format!(": {}, {}\n", id("first"), id("second"))),
+        shown.contains(&format!(
+            ": {}, {}; held by {}\n",
+            id("first"),
+            id("second"),
+            id("main")
+        )),
         "{shown}"
     );
-    let circle = |a, b| format!("deadlock: {a} waits for {b} waits for {a}\n");
-    assert!(
-        shown.contains(&circle(&egg, &hen)) || shown.contains(&circle(&hen, &egg)),
-        "{shown}"
-    );
+    assert!(deadlocked(&shown, &egg, &hen), "{shown}");
     assert_eq!(shown.matches("deadlock").count(), 1, "{shown}");
+    program.finish();
+}
+
+/// Whether these two are said to wait for each other, with the places.
+fn deadlocked(shown: &str, one: &str, other: &str) -> bool {
+    let Some(line) = shown.lines().find(|line| line.starts_with("deadlock: ")) else {
+        return false;
+    };
+    // Which of them comes first depends on the order of their ids.
+    [(one, other), (other, one)].iter().any(|(a, b)| {
+        let parts: Vec<&str> = line.split(" waits at ").collect();
+        parts.len() == 3
+            && parts[0] == format!("deadlock: {a}")
+            && parts[1].contains("monitor.rs:")
+            && parts[1].ends_with(&format!(" for {b}"))
+            && parts[2].contains("monitor.rs:")
+            && parts[2].ends_with(&format!(" for {a}"))
+    })
+}
+
+#[test]
+fn who_has_what_others_wait_for() {
+    let place = Place::new();
+    let program = Program::start(place.monitor(), |end| async move {
+        // It goes from one to the next, and the monitor follows.
+        let lock = Lock::new(());
+        let first = lock.lock().await?;
+        for name in ["one", "two", "three"] {
+            let lock = lock.clone();
+            let keep = async move {
+                let _guard = lock.lock().await?;
+                sleep(Duration::from_secs(1000)).await
+            };
+            task(keep).name(name).spawn();
+        }
+        yield_now().await?;
+        drop(first);
+        let rlock = RLock::new(());
+        let _mine = rlock.lock().await?;
+        let _again = rlock.lock().await?;
+        task(async move { rlock.lock().await.map(drop) })
+            .name("recursive")
+            .spawn();
+        let (desks, bounded) = (Semaphore::new(1), BoundedSemaphore::new(2));
+        let _permits = (
+            desks.acquire().await?,
+            bounded.acquire().await?,
+            bounded.acquire().await?,
+        );
+        task(async move { desks.acquire().await.map(drop) })
+            .name("desk")
+            .spawn();
+        task(async move { bounded.acquire().await.map(drop) })
+            .name("bounded")
+            .spawn();
+        until(&end).await
+    });
+    let mut client = Local::connect(&place.socket());
+    let table = client.ask_until("ps", |table| {
+        table.matches("SEMA_ACQUIRE").count() == 2 && table.matches("LOCK_ACQUIRE").count() == 3
+    });
+    let id = |name| format!("{} ({name})", row(&table, name)[0]);
+    let shown = client.ask("locks");
+    for line in [
+        format!(": {}, {}; held by {}\n", id("two"), id("three"), id("one")),
+        format!(": {}; held by {}\n", id("recursive"), id("main")),
+        format!(": {}; no permit is free\n", id("desk")),
+        format!(": {}; all 2 permits are taken\n", id("bounded")),
+    ] {
+        assert!(shown.contains(&line), "{line}{shown}");
+    }
+    assert!(!shown.contains("deadlock"), "{shown}");
+    client.ask(&format!("cancel {}", row(&table, "one")[0]));
+    let line = format!(": {}; held by {}\n", id("three"), id("two"));
+    client.ask_until("locks", |shown| shown.contains(&line));
+    program.finish();
+}
+
+#[test]
+fn a_circle_of_locks_is_a_deadlock() {
+    let place = Place::new();
+    let program = Program::start(place.monitor(), |end| async move {
+        let (fork, knife) = (Lock::new(()), Lock::new(()));
+        for (name, left, right) in [("plato", &fork, &knife), ("kant", &knife, &fork)] {
+            let (left, right) = (left.clone(), right.clone());
+            let dine = async move {
+                let _left = left.lock().await?;
+                yield_now().await?;
+                let _right = right.lock().await?;
+                Result::Ok(())
+            };
+            task(dine).name(name).spawn();
+        }
+        let own = Lock::new(());
+        let twice = async move {
+            let _guard = own.lock().await?;
+            own.lock().await.map(drop)
+        };
+        task(twice).name("twice").spawn();
+        // Not one: this one gives up.
+        let (lock, patient) = (Lock::new(()), Duration::from_secs(1000));
+        let gives_up = async move {
+            let _guard = lock.lock().await?;
+            timeout_after(patient, lock.lock()).await.map(drop)
+        };
+        task(gives_up).name("gives-up").spawn();
+        until(&end).await
+    });
+    let mut client = Local::connect(&place.socket());
+    let table = client.ask_until("ps", |table| table.matches("LOCK_ACQUIRE").count() == 4);
+    let id = |name| format!("{} ({name})", row(&table, name)[0]);
+    let shown = client.ask("locks");
+    assert!(deadlocked(&shown, &id("plato"), &id("kant")), "{shown}");
+    let alone = format!("deadlock: {} waits at ", id("twice"));
+    let line = shown.lines().find(|line| line.starts_with(&alone));
+    assert!(
+        line.is_some_and(|line| line.ends_with(&format!(" for {}", id("twice")))),
+        "{shown}"
+    );
+    assert_eq!(shown.matches("deadlock: ").count(), 2, "{shown}");
+    program.finish();
+}
+
+#[test]
+fn the_tree_tells_the_groups_apart() {
+    let place = Place::new();
+    let program = Program::start(place.monitor(), |end| async move {
+        let groups = [TaskGroup::all(), TaskGroup::all()];
+        for (n, group) in groups.iter().enumerate() {
+            for _ in 0..2 {
+                let kid = task(sleep(Duration::from_secs(1000)));
+                group.add_task(kid.name(format!("kid-of-{n}")).spawn())?;
+            }
+        }
+        task(sleep(Duration::from_secs(1000))).name("alone").spawn();
+        until(&end).await
+    });
+    let mut client = Local::connect(&place.socket());
+    let tree = client.ask_until("tree", |tree| tree.matches("TIME_SLEEP").count() == 5);
+    for line in tree.lines() {
+        let group = match line {
+            _ if line.contains("kid-of-0") => Some(" [group 1]"),
+            _ if line.contains("kid-of-1") => Some(" [group 2]"),
+            _ => None,
+        };
+        match group {
+            Some(group) => assert!(line.ends_with(group), "{tree}"),
+            None => assert!(!line.contains("[group"), "{tree}"),
+        }
+    }
     program.finish();
 }
 

@@ -56,7 +56,8 @@ fn main() -> ExitCode {
         .iter()
         .any(|argument| argument == "--help" || argument == "-h")
     {
-        print!("{HELP}");
+        // (`print!` panics if nobody reads it to its end.)
+        let _ = io::stdout().write_all(HELP.as_bytes());
         return ExitCode::SUCCESS;
     }
     let arguments = match read(&arguments) {

@@ -26,8 +26,8 @@ Commands:
      ps --json [name] : The same for programs
      where taskid     : Show stack frames for a task
      parents taskid   : List task parents
-     tree [all]       : Show who has spawned whom
-     locks            : Show who waits for whom
+     tree [all]       : Show who has spawned whom, and the task groups
+     locks            : Show who waits for whom, and who has what others wait for
      top              : Show the tasks that have used most time
      cancel taskid    : Cancel an indicated task
      signal signame   : Send a Unix signal
@@ -355,6 +355,8 @@ fn tree(core: &Core, limit: usize) -> Answer {
     stack.extend(roots.into_iter().rev().map(|root| (root, String::new(), true)));
     let total = tasks.len();
     let mut shown = 0;
+    // Numbered as they are met.
+    let mut groups: HashMap<usize, usize> = HashMap::new();
     job(
         String::new(),
         Box::new(move |core, into| {
@@ -376,7 +378,11 @@ fn tree(core: &Core, limit: usize) -> Answer {
                     // What stands left of it ends with its own branch.
                     debug_assert!(left.ends_with("─ "));
                 }
-                show::twig(into, &core.mirror.row(tasks[task].clone()));
+                let group = tasks[task].group().map(|group| {
+                    let new = groups.len() + 1;
+                    *groups.entry(group).or_insert(new)
+                });
+                show::twig(into, &core.mirror.row(tasks[task].clone()), group);
                 // Deeper than that, nobody sees anything.
                 let below = match (is_root, is_last) {
                     (true, _) => String::new(),

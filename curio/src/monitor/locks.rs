@@ -1,10 +1,11 @@
 //! Who waits for whom.
 //!
-//! Two things are known without anybody's help: for the end of which task a task waits, and who waits in the same line. (Who
-//! *has* a lock is not known: a lock that nobody waits for costs a few instructions, and writing down who takes it would cost as
-//! many again, for all who never ask.) The kernel is asked in slices, as with many tasks it would take long.
+//! For the end of which task a task waits, and who waits in the same line, the tables know. Who *has* a lock, its holder has
+//! noted in the lock: a lock that nobody waits for costs no more than that. When somebody begins to wait, the lock tells the
+//! scribe of the mirror, which also sees to whom it is handed on. A guard that was given to another task counts as the
+//! taker's. The kernel is asked in slices, as with many tasks it would take long.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::fmt::Write;
 use std::panic::Location;
 
@@ -13,6 +14,7 @@ use super::connection::Answer;
 use super::server::Core;
 use super::show as format;
 use crate::context::Context;
+use crate::mirror::Holder;
 use crate::waits::{Armed, Label};
 
 /// How many tasks go into one question.
@@ -33,7 +35,16 @@ struct Edge {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum On {
     Task(u64),
-    Line(u64),
+    /// A line, and who has what it is for.
+    Line(u64, Held),
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Held {
+    /// Nobody has it, or nobody knows who.
+    Unknown,
+    By(u64),
+    Permits(Option<usize>),
 }
 
 /// What is known so far.
@@ -93,7 +104,7 @@ impl Known {
                         );
                     }
                 }
-                On::Line(line) => in_line.entry(line).or_default().push(edge),
+                On::Line(line, _) => in_line.entry(line).or_default().push(edge),
             }
         }
         for waiting in in_line.values() {
@@ -105,10 +116,16 @@ impl Known {
                     0 => String::new(),
                     more => format!(" and {more} more"),
                 };
+                let held = match first.on {
+                    On::Line(_, Held::By(task)) => format!("; held by {}", name(task)),
+                    On::Line(_, Held::Permits(Some(all))) => format!("; all {all} permits are taken"),
+                    On::Line(_, Held::Permits(None)) => "; no permit is free".to_string(),
+                    _ => String::new(),
+                };
                 let (label, place) = (first.label.as_str(), first.place);
                 let _ = writeln!(
                     into,
-                    "{label} at {}:{}: {}{more}",
+                    "{label} at {}:{}: {}{more}{held}",
                     place.file(),
                     place.line(),
                     who.join(", ")
@@ -119,44 +136,48 @@ impl Known {
             let _ = writeln!(into, "... and {} more", lines - SHOWN);
         }
         for circle in self.circles() {
-            let who: Vec<String> = circle.into_iter().map(name).collect();
-            let _ = writeln!(into, "deadlock: {}", who.join(" waits for "));
+            let mut text = "deadlock: ".to_string();
+            for &(task, place) in &circle {
+                let _ = write!(
+                    text,
+                    "{} waits at {}:{} for ",
+                    name(task),
+                    place.file(),
+                    place.line()
+                );
+            }
+            let _ = writeln!(into, "{text}{}", name(circle[0].0));
         }
         if lines == 0 {
             into.push_str("Nobody waits for anybody.\n");
         }
     }
 
-    /// Those who wait for each other's end and for nothing else. Each circle begins and ends with the same task.
-    fn circles(&self) -> Vec<Vec<u64>> {
-        let next: HashMap<u64, u64> = self
+    /// Those who wait for each other and for nothing else, and where.
+    fn circles(&self) -> Vec<Vec<(u64, &'static Location<'static>)>> {
+        let next: BTreeMap<u64, (u64, &'static Location<'static>)> = self
             .edges
             .iter()
             .filter(|edge| edge.is_only)
             .filter_map(|edge| match edge.on {
-                On::Task(of) => Some((edge.task, of)),
-                On::Line(_) => None,
+                On::Task(of) | On::Line(_, Held::By(of)) => Some((edge.task, (of, edge.place))),
+                On::Line(..) => None,
             })
             .collect();
         let (mut done, mut circles) = (HashSet::new(), Vec::new());
         for &start in next.keys() {
             let (mut path, mut at) = (Vec::new(), start);
-            while done.insert(at) {
-                path.push(at);
-                let Some(&of) = next.get(&at) else { break };
+            while let Some(&(of, place)) = next.get(&at)
+                && done.insert(at)
+            {
+                path.push((at, place));
                 at = of;
             }
             // Back on this very path, and not on one that was followed before.
-            if let Some(begin) = path.iter().position(|task| *task == at)
-                && next.contains_key(&at)
-                && path.last().and_then(|last| next.get(last)) == Some(&at)
-            {
-                let mut circle = path.split_off(begin);
-                circle.push(at);
-                circles.push(circle);
+            if let Some(begin) = path.iter().position(|(task, _)| *task == at) {
+                circles.push(path.split_off(begin));
             }
         }
-        circles.sort();
         circles
     }
 }
@@ -175,7 +196,17 @@ fn edges(context: &Context, tasks: &[(u32, u64)]) -> Vec<Edge> {
             let wait = tables.waits.get(wait);
             let on = match wait.armed {
                 Armed::Join { task, .. } => On::Task(tables.slot(task).id()),
-                Armed::List { list, .. } => On::Line(tables.waits.list_number(list)),
+                Armed::List { list, .. } => {
+                    let held = match tables.holder(list) {
+                        Some(Holder::Task(Some(key))) => match tables.find_task(key) {
+                            Some(task) => Held::By(tables.slot(task).id()),
+                            None => Held::Unknown,
+                        },
+                        Some(Holder::Permits(all)) => Held::Permits(all),
+                        _ => Held::Unknown,
+                    };
+                    On::Line(tables.waits.list_number(list), held)
+                }
                 _ => continue,
             };
             edges.push(Edge {

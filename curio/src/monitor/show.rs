@@ -116,12 +116,15 @@ pub(super) fn parent(into: &mut String, id: u64, state: &str, name: &str) {
 }
 
 /// A line of `tree`, without what is left of it.
-pub(super) fn twig(into: &mut String, row: &Row) {
+pub(super) fn twig(into: &mut String, row: &Row, group: Option<usize>) {
     let name = clean(row.entry.name.as_str());
     let _ = write!(into, "{} {name} {}", row.entry.id, row.state);
     let remark = remark(row);
     if !remark.is_empty() {
         let _ = write!(into, " {}", remark.trim_start());
+    }
+    if let Some(group) = group {
+        let _ = write!(into, " [group {group}]");
     }
     into.push('\n');
 }

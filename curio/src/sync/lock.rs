@@ -5,8 +5,9 @@
 //! borrow flag; the price is that the value sits in a box of its own. A `RefCell` inside was the alternative: its guards
 //! borrow from the lock, and would have to stay where it is.
 //!
-//! L1. `held` is set from the moment somebody gets the lock until it is given back and nobody waits. While it is not,
-//!     nobody waits in a kernel that lives.
+//! L1. `held` is not `FREE` from the moment somebody gets the lock until it is given back and nobody waits. While it is,
+//!     nobody waits in a kernel that lives. It says which task took the lock when it was free: as long as nobody waits, that
+//!     is who has it.
 //! L2. The value is in its place unless a guard has it. While `held` is set and no guard exists, the lock was handed to
 //!     an operation that will make one, or pass it on.
 
@@ -20,7 +21,9 @@ use std::rc::Rc;
 use std::task::{Context as TaskContext, Poll, ready};
 
 use crate::error::Result;
+use crate::key::Key;
 use crate::line::Line;
+use crate::mirror::Holder;
 use crate::traps::{self, Label, Waiting};
 
 pub(super) const LOCK_ACQUIRE: Label = Label::new(&"LOCK_ACQUIRE");
@@ -56,9 +59,14 @@ pub(super) const LOCK_ACQUIRE: Label = Label::new(&"LOCK_ACQUIRE");
 /// ```
 pub struct Lock<T>(Rc<Shared<T>>);
 
+/// Nobody has it.
+const FREE: usize = 0;
+/// Somebody has it, and nobody knows who.
+const TAKEN: usize = 1;
+
 struct Shared<T> {
-    /// L1.
-    held: Cell<bool>,
+    /// L1. The key of a task, `FREE`, or `TAKEN`.
+    held: Cell<usize>,
     line: Line,
     /// L2.
     value: Cell<Option<Box<T>>>,
@@ -73,7 +81,7 @@ impl<T> Lock<T> {
     /// ```
     pub fn new(value: T) -> Lock<T> {
         Lock(Rc::new(Shared {
-            held: Cell::new(false),
+            held: Cell::new(FREE),
             line: Line::default(),
             value: Cell::new(Some(Box::new(value))),
         }))
@@ -122,7 +130,7 @@ impl<T> Lock<T> {
         if !self.is_free() {
             return None;
         }
-        self.0.held.set(true);
+        self.0.held.set(traps::running_task().map_or(TAKEN, Key::number));
         Some(self.guard())
     }
 
@@ -176,7 +184,7 @@ impl<T> Lock<T> {
     /// Whether the lock can be had at once.
     #[inline]
     pub(super) fn is_free(&self) -> bool {
-        !self.0.held.get() || self.reclaim()
+        self.0.held.get() == FREE || self.reclaim()
     }
 
     /// What was handed to an operation whose kernel is gone is free (N3).
@@ -184,7 +192,7 @@ impl<T> Lock<T> {
     fn reclaim(&self) -> bool {
         let reclaimed = self.0.line.reclaim() > 0;
         if reclaimed {
-            self.0.held.set(false);
+            self.0.held.set(FREE);
         }
         reclaimed
     }
@@ -202,7 +210,7 @@ impl<T> Lock<T> {
     #[inline]
     pub(super) fn release(&self) {
         if !self.0.line.hand_over() {
-            self.0.held.set(false);
+            self.0.held.set(FREE);
         }
     }
 
@@ -216,7 +224,8 @@ impl<T> Lock<T> {
         label: Label,
         place: &'static Location<'static>,
     ) -> Result<()> {
-        self.0.line.wait(waiting, cx, label, place)
+        let holder = || Holder::Task(Key::from_number(self.0.held.get()).filter(|key| key.number() != TAKEN));
+        self.0.line.wait_for(holder, waiting, cx, label, place)
     }
 
     /// The guard of an operation that the lock was handed to.
@@ -359,8 +368,8 @@ impl<T> Future for Locking<'_, T> {
                 return Poll::Ready(Ok(guard));
             }
         } else if lock.is_free() {
-            ready!(traps::poll_budget(cx));
-            lock.0.held.set(true);
+            let task = ready!(traps::poll_budget_of_task(cx));
+            lock.0.held.set(task.map_or(TAKEN, Key::number));
             return Poll::Ready(Ok(lock.guard()));
         }
         match lock.wait(waiting, cx, LOCK_ACQUIRE, place) {

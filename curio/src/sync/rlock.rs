@@ -20,10 +20,10 @@ use std::rc::Rc;
 use std::task::{Context as TaskContext, Poll, ready};
 
 use super::lock::LOCK_ACQUIRE;
-use crate::context;
 use crate::error::Result;
 use crate::key::Key;
 use crate::line::Line;
+use crate::mirror::Holder;
 use crate::traps::{self, Waiting};
 
 /// A lock that its owner may take again (Python Curio: `RLock`).
@@ -55,7 +55,8 @@ pub struct RLock<T>(Rc<Shared<T>>);
 struct Shared<T> {
     /// O1.
     count: Cell<usize>,
-    /// O2.
+    /// O2. Keys are not used again for long after their kernel has gone, so the owner of a guard that outlives its task or its
+    /// kernel is nobody.
     owner: Cell<Option<Key>>,
     line: Line,
     value: T,
@@ -142,7 +143,7 @@ impl<T> RLock<T> {
     /// .unwrap();
     /// ```
     pub fn is_mine(&self) -> bool {
-        let task = running_task();
+        let task = traps::running_task();
         task.is_some() && task == self.0.owner.get()
     }
 
@@ -160,7 +161,7 @@ impl<T> RLock<T> {
     /// One guard more, for somebody who may have one.
     fn enter(&self) -> RLockGuard<T> {
         if self.0.count.get() == 0 {
-            self.0.owner.set(running_task());
+            self.0.owner.set(traps::running_task());
         }
         self.0.count.set(self.0.count.get() + 1);
         RLockGuard { lock: self.clone() }
@@ -181,12 +182,6 @@ impl<T> RLock<T> {
             self.release();
         }
     }
-}
-
-/// Keys are not used again for long after their kernel has gone, so the owner of a guard that outlives its task or its
-/// kernel is nobody.
-fn running_task() -> Option<Key> {
-    context::with(|context| context.and_then(|context| context.task.get()))
 }
 
 impl<T> Clone for RLock<T> {
@@ -279,7 +274,8 @@ impl<T> Future for RLocking<'_, T> {
             waiting.complete();
             return Poll::Ready(Ok(lock.enter()));
         }
-        match lock.0.line.wait(waiting, cx, LOCK_ACQUIRE, place) {
+        let holder = || Holder::Task(lock.0.owner.get());
+        match lock.0.line.wait_for(holder, waiting, cx, LOCK_ACQUIRE, place) {
             Ok(()) => Poll::Pending,
             Err(error) => {
                 lock.leave(waiting);

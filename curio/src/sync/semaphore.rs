@@ -17,6 +17,7 @@ use std::task::{Context as TaskContext, Poll, ready};
 
 use crate::error::{Error, Result};
 use crate::line::Line;
+use crate::mirror::Holder;
 use crate::traps::{self, Label, Waiting};
 
 const SEMA_ACQUIRE: Label = Label::new(&"SEMA_ACQUIRE");
@@ -381,7 +382,13 @@ impl Future for Acquire<'_> {
                 return Poll::Ready(Ok(semaphore.permit()));
             }
         }
-        match semaphore.0.line.wait(waiting, cx, SEMA_ACQUIRE, place) {
+        let bound = semaphore.0.bound;
+        let holder = || Holder::Permits((bound != usize::MAX).then_some(bound));
+        match semaphore
+            .0
+            .line
+            .wait_for(holder, waiting, cx, SEMA_ACQUIRE, place)
+        {
             Ok(()) => Poll::Pending,
             Err(error) => {
                 semaphore.leave(waiting);

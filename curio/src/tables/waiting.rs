@@ -220,9 +220,22 @@ impl Tables {
     pub(crate) fn notify_one(&mut self, list: u32) -> bool {
         let chosen = self.waits.choose_first(list);
         if let Some(index) = chosen {
-            self.wake(index);
+            let wait = self.waits.get(index);
+            if wait.task == index && wait.foreign.is_none() && self.log.is_none() {
+                self.schedule(index);
+            } else {
+                self.wake_chosen_slowly(list, index);
+            }
         }
         chosen.is_some()
+    }
+
+    #[inline(never)]
+    fn wake_chosen_slowly(&mut self, list: u32, index: u32) {
+        if self.log.is_some() {
+            self.show_handed_on(list, index);
+        }
+        self.wake_slowly(index);
     }
 
     /// Notifies all operations on a primitive's list, in the order in which they came.

@@ -9,6 +9,7 @@ use super::Waiting;
 use crate::context::{self, Context};
 use crate::error::{Error, Result};
 use crate::key::NONE;
+use crate::mirror::Holder;
 use crate::tables::Tables;
 use crate::waits::Armed;
 
@@ -58,7 +59,12 @@ impl WaitList {
         }
         *home = context.weak();
         self.home.set(context);
-        let list = context.tables.borrow_mut().waits.add_list();
+        let mut tables = context.tables.borrow_mut();
+        let list = tables.waits.add_list();
+        if tables.log.is_some() {
+            // There may have been another one of this number.
+            tables.set_holder(list, None);
+        }
         self.list.set(list);
         Ok(list)
     }
@@ -99,6 +105,21 @@ impl WaitList {
             }
             _ => self.with_list(false, Tables::notify_one),
         })
+    }
+
+    /// Tells a monitor, if there is one, who has what is waited for here. From then on it learns by itself to whom that is
+    /// handed on.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn tell_holder(&self, holder: Holder) {
+        context::with(|running| {
+            if let Some(context) = running.filter(|context| self.is_of(context) && context.mirror.is_some()) {
+                context
+                    .tables
+                    .borrow_mut()
+                    .set_holder(self.list.get(), Some(holder));
+            }
+        });
     }
 
     /// Whether somebody has waited here, in a kernel that is gone.
