@@ -575,7 +575,7 @@ fn who_waits_for_whom_and_who_in_a_circle() {
             ": {}, {}; held by {}\n",
             id("first"),
             id("second"),
-            id("main")
+            id("start")
         )),
         "{shown}"
     );
@@ -646,7 +646,7 @@ fn who_has_what_others_wait_for() {
     let shown = client.ask("locks");
     for line in [
         format!(": {}, {}; held by {}\n", id("two"), id("three"), id("one")),
-        format!(": {}; held by {}\n", id("recursive"), id("main")),
+        format!(": {}; held by {}\n", id("recursive"), id("start")),
         format!(": {}; no permit is free\n", id("desk")),
         format!(": {}; all 2 permits are taken\n", id("bounded")),
     ] {
