@@ -37,8 +37,8 @@
 //! | `ps --json [NAME]` | the same for programs: a line of JSON for each task, then one about the kernel |
 //! | `where N`, `w N` | where the task is |
 //! | `parents N` | who has spawned it, and whom that |
-//! | `tree [all]` | who has spawned whom |
-//! | `locks` | who waits for whom, and who waits in a circle |
+//! | `tree [all]` | who has spawned whom, and which of them are in a task group together |
+//! | `locks` | who waits for whom, who has what others wait for, and who waits in a circle |
 //! | `top` | the tasks that have used most time since it was first asked for |
 //! | `cancel N` | cancels the task |
 //! | `signal NAME` | sends the program a signal |
