@@ -196,12 +196,20 @@ fn converse(mut link: Link) -> io::Result<()> {
     thread::spawn({
         let leaves = leaves.clone();
         move || {
-            for line in io::stdin().lock().lines() {
-                let Ok(line) = line else { break };
-                leaves.store(matches!(line.trim(), "quit" | "q" | "exit"), Ordering::Release);
-                if writeln!(writer, "{line}").is_err() {
+            let (mut input, mut line) = (io::stdin().lock(), Vec::new());
+            // As bytes: what is no text, the program says so, and goes on.
+            while input.read_until(b'\n', &mut line).is_ok_and(|read| read > 0) {
+                leaves.store(
+                    matches!(line.trim_ascii(), b"quit" | b"q" | b"exit"),
+                    Ordering::Release,
+                );
+                if !line.ends_with(b"\n") {
+                    line.push(b'\n');
+                }
+                if writer.write_all(&line).is_err() {
                     return;
                 }
+                line.clear();
             }
             leaves.store(true, Ordering::Release);
             // There may be answers still.

@@ -2,6 +2,7 @@
 
 use std::env;
 use std::fs;
+use std::io::Write;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -448,6 +449,33 @@ fn any_program_has_a_monitor_that_is_started_so() {
         quiet.line();
         assert_eq!(runtime.sockets().len(), 2, "{off:?}");
     }
+}
+
+/// What is typed need not be text, and what comes after it counts.
+#[test]
+fn the_client_goes_on_after_garbage() {
+    let runtime = Runtime::new();
+    let program = runtime.start(example("kid").env("CURIOMONITOR", "1"));
+    program.line();
+    let mut asked = Command::new(client())
+        .env("XDG_RUNTIME_DIR", &runtime.0)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the client is there");
+    let mut input = asked.stdin.take().expect("it is piped");
+    input
+        .write_all(b"\xff\0\x1b[2J\nparents 4\nquit")
+        .expect("it reads");
+    drop(input);
+    let answers = asked.wait_with_output().expect("it ends");
+    let shown = String::from_utf8(answers.stdout).expect("text");
+    assert!(shown.contains("curio > Unknown command. Type help.\n"), "{shown}");
+    assert!(shown.contains(" kid\n3 "), "{shown}");
+    assert!(
+        !shown.contains('\x1b') && !shown.contains("closed by remote"),
+        "{shown}"
+    );
 }
 
 #[test]
