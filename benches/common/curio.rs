@@ -32,9 +32,9 @@ pub(super) const RUNTIME: Runtime = Runtime {
     event,
     from_thread,
     in_thread,
-    #[cfg(unix)]
+    #[cfg(all(unix, feature = "process"))]
     in_process: Some(in_process),
-    #[cfg(not(unix))]
+    #[cfg(not(all(unix, feature = "process")))]
     in_process: None,
     echo: echo::<BUFFER>,
     echo_small: echo::<1>,
@@ -323,7 +323,7 @@ fn in_thread(rounds: usize) {
     assert_eq!(sum, sum_below(rounds));
 }
 
-#[cfg(unix)]
+#[cfg(all(unix, feature = "process"))]
 fn in_process(rounds: usize) {
     let sum = block_on(async move {
         let mut sum = 0;

@@ -171,11 +171,17 @@ fn cells(row: &Row, tools: &Tools, options: &Options) -> Result<[Option<f64>; RU
         return Ok(cells);
     }
     if let Measure::ThreadTime(scenario, items) = row.measure {
-        // They take turns, so all are measured here too; but only the first has worker processes.
-        let runtimes = if scenario == "in-process" {
-            &RUNTIMES[..1]
-        } else {
-            &RUNTIMES[..]
+        // They take turns, so all are measured here too; but only the first has worker processes, and only if asked for.
+        let runtimes = match (scenario, RUNTIMES[0].in_process) {
+            ("in-process", None) => {
+                eprintln!(
+                    "without the feature `process` there is nothing to measure: {} is skipped",
+                    row.key
+                );
+                return Ok(cells);
+            }
+            ("in-process", Some(_)) => &RUNTIMES[..1],
+            _ => &RUNTIMES[..],
         };
         let times = measure::thread_times(runtimes, scenario, items)?;
         return Ok(std::array::from_fn(|i| times.get(i).copied()));
