@@ -157,12 +157,27 @@ impl Tables {
 
     /// Asks for the cancellation of a task. Only the first request counts.
     pub(crate) fn request_cancel(&mut self, task: u32) {
-        let root = self.root(task);
+        let root = self.waits.entry(task).root;
+        if root == NONE {
+            return self.cancel_plain(task);
+        }
         let scope = self.scopes.get(root);
         if !scope.due && scope.delivered == 0 {
             self.slot(task).cell.header().set_cancelled();
             self.interrupt(root);
         }
+    }
+
+    /// The same for a task that has no scope so far (S1): nothing is open inside, and nobody has asked before.
+    fn cancel_plain(&mut self, task: u32) {
+        let root = self.root(task);
+        self.scopes.get_mut(root).due = true;
+        let slot = self.slot_mut(task);
+        slot.hot += 1;
+        slot.cell.header().set_cancelled();
+        self.note_interrupt(root);
+        self.wake_directly(task);
+        self.schedule(task);
     }
 
     /// Fires all timers that are due.
@@ -194,16 +209,24 @@ impl Tables {
         self.slot_mut(task).hot += u32::from(!hot);
         self.note_interrupt(index);
         if kind == Kind::Task {
-            let entry = self.waits.entry(task);
-            let own = entry.wait.armed != Armed::Idle && !entry.wait.is_linked(task);
-            self.wake_all(entry.first_wait);
-            if own {
-                self.wake(task);
-            }
+            self.wake_directly(task);
         }
         self.wake_below(index);
         // The boundaries must look too (D6), and they have no node of their own.
         self.schedule(task);
+    }
+
+    /// Wakes what waits directly below the task.
+    fn wake_directly(&mut self, task: u32) {
+        let entry = self.waits.entry(task);
+        let own = entry.wait.armed != Armed::Idle && !entry.wait.is_linked(task);
+        let first = entry.first_wait;
+        if first != NONE {
+            self.wake_all(first);
+        }
+        if own {
+            self.wake(task);
+        }
     }
 
     fn wake_all(&mut self, mut wait: u32) {
@@ -304,9 +327,13 @@ impl Tables {
             let target_scope = self.scopes.get_mut(target);
             target_scope.due = false;
             target_scope.delivered = self.epoch;
-            self.disarm_below(target);
+            if self.scopes.get(target).first_child != NONE {
+                self.disarm_below(target);
+            }
         }
-        self.debts.retain(|debt| debt.index() != target);
+        if !self.debts.is_empty() {
+            self.debts.retain(|debt| debt.index() != target);
+        }
         let (kind, key) = (self.scopes.get(target).kind, self.scopes.key(target));
         let mut innermost = None;
         let mut at = scope;

@@ -136,6 +136,17 @@ impl Scopes {
         self.0.release(index);
     }
 
+    /// Takes a task scope out, if nothing is open and nothing waits below it. (It has no parent and no timer.)
+    #[inline]
+    pub(crate) fn remove_empty(&mut self, root: u32) -> bool {
+        let scope = self.get(root);
+        let is_empty = scope.first_child == NONE && scope.first_wait == NONE;
+        if is_empty {
+            self.0.release(root);
+        }
+        is_empty
+    }
+
     /// Gives a scope another parent.
     pub(crate) fn reparent(&mut self, index: u32, parent: u32) {
         self.unlink(index);

@@ -129,13 +129,13 @@ impl Tables {
         let (epoch, is_logged) = (self.epoch, self.log.is_some());
         let wait = self.waits.get_mut(index);
         // Nearly always: the node is the task's own, it has been notified, and nobody was interrupted meanwhile.
-        if wait.armed == Armed::Notified
-            && !wait.is_linked(index)
-            && wait.started == epoch
-            && wait.foreign.is_none()
-            && !is_logged
-        {
+        if wait.armed == Armed::Notified && !wait.is_linked(index) && wait.foreign.is_none() && !is_logged {
             wait.armed = Armed::Idle;
+            if wait.started != epoch && completed {
+                // As one who awaits the end of a task that is cancelled.
+                let started = wait.started;
+                self.owe(index, NONE, started);
+            }
         } else {
             self.end_wait_slowly(index, completed);
         }
@@ -315,7 +315,7 @@ impl Tables {
             self.abandon(wait);
         }
         let root = std::mem::replace(&mut self.waits.entry_mut(task).root, NONE);
-        if root != NONE {
+        if root != NONE && !self.scopes.remove_empty(root) {
             self.remove_scopes(root);
         }
         if self.waits.get(task).armed != Armed::Idle {
