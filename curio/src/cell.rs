@@ -32,13 +32,14 @@
 use std::any::Any;
 use std::cell::{Cell, UnsafeCell};
 use std::future::Future;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use crate::contain::contain;
 use crate::error::{Error, TaskError};
+use crate::name::Name;
 use crate::outcome::{Outcome, Value};
 
 const IDLE: u64 = 0;
@@ -153,6 +154,9 @@ impl Drop for Leave<'_> {
 enum Stage<F, T> {
     Future(F),
     Result(Result<T, TaskError>),
+    /// The result of a task without a name that was cancelled, and that is all. Who cancels a task rarely asks for the error,
+    /// so it is made when somebody does.
+    Cancelled(u64, &'static Location<'static>),
     Nothing,
 }
 
@@ -187,6 +191,8 @@ pub(crate) trait Runnable {
     fn run(self: Rc<Self>, cx: &mut Context<'_>, failure: &mut Option<Failure>) -> Ran;
     /// Drops the future, if it is still there, and ends the task with an error.
     fn fail(&self, error: TaskError);
+    /// The same for a task that has no name and was cancelled, by its id and where it was spawned.
+    fn end_cancelled(&self, id: u64, spawned: &'static Location<'static>);
     /// The name of the future's type.
     fn type_name(&self) -> &'static str;
 }
@@ -212,7 +218,7 @@ impl<F: Future<Output: Outcome>> TaskCell<F> {
     fn end(&self, output: F::Output, failure: &mut Option<Failure>) -> Ran {
         match output.into_result() {
             Ok(value) => {
-                self.finish(Ok(value));
+                self.finish(Stage::Result(Ok(value)));
                 Ran::Ended
             }
             Err(error) => {
@@ -225,7 +231,7 @@ impl<F: Future<Output: Outcome>> TaskCell<F> {
 
     /// Puts the result into the stage, dropping in place what is there. The caller has set BUSY, so that the drop of the
     /// future, which is user code, cannot come back in here (C1).
-    fn finish(&self, result: Result<Value<F>, TaskError>) {
+    fn finish(&self, result: Stage<F, Value<F>>) {
         debug_assert_eq!(self.header.status(), BUSY);
         // Also when the drop of the future panics: the assignment writes the new value all the same.
         let _leave = Leave {
@@ -234,7 +240,12 @@ impl<F: Future<Output: Outcome>> TaskCell<F> {
         };
         // SAFETY: by C1 nobody else touches the stage now. The assignment drops the future in place, so it does not move
         // while it is pinned (C2).
-        unsafe { *self.stage.get() = Stage::Result(result) };
+        unsafe { *self.stage.get() = result };
+    }
+
+    fn cancelled(id: u64, spawned: &'static Location<'static>) -> TaskError {
+        let name = Name::OfType(std::any::type_name::<F>());
+        TaskError::failed(id, name, spawned, Error::cancelled(), true)
     }
 }
 
@@ -278,7 +289,14 @@ impl<F: Future<Output: Outcome>> Runnable for TaskCell<F> {
     fn fail(&self, error: TaskError) {
         if let IDLE | ENDING = self.header.status() {
             self.header.set_status(BUSY);
-            self.finish(Err(error));
+            self.finish(Stage::Result(Err(error)));
+        }
+    }
+
+    fn end_cancelled(&self, id: u64, spawned: &'static Location<'static>) {
+        if let IDLE | ENDING = self.header.status() {
+            self.header.set_status(BUSY);
+            self.finish(Stage::Cancelled(id, spawned));
         }
     }
 
@@ -294,13 +312,15 @@ impl<F: Future<Output: Outcome>> Joinable<Value<F>> for TaskCell<F> {
         }
         // SAFETY: DONE means that no `poll` is under way, and nothing below runs user code (C1).
         let stage = unsafe { &mut *self.stage.get() };
-        if let Stage::Result(Err(error)) = stage {
-            return Some(Err(error.clone()));
+        match stage {
+            Stage::Result(Err(error)) => return Some(Err(error.clone())),
+            &mut Stage::Cancelled(id, spawned) => return Some(Err(Self::cancelled(id, spawned))),
+            _ => {}
         }
         self.header.set_status(TAKEN);
         match std::mem::replace(stage, Stage::Nothing) {
             Stage::Result(result) => Some(result),
-            Stage::Future(_) | Stage::Nothing => None,
+            Stage::Future(_) | Stage::Cancelled(..) | Stage::Nothing => None,
         }
     }
 
@@ -312,6 +332,7 @@ impl<F: Future<Output: Outcome>> Joinable<Value<F>> for TaskCell<F> {
         match unsafe { &*self.stage.get() } {
             Stage::Result(Ok(value)) => Some(Ok(look(value))),
             Stage::Result(Err(error)) => Some(Err(error.clone())),
+            &Stage::Cancelled(id, spawned) => Some(Err(Self::cancelled(id, spawned))),
             Stage::Future(_) | Stage::Nothing => None,
         }
     }
@@ -349,6 +370,10 @@ impl Runnable for MainCell {
     }
 
     fn fail(&self, _error: TaskError) {
+        self.header.set_status(DONE);
+    }
+
+    fn end_cancelled(&self, _id: u64, _spawned: &'static Location<'static>) {
         self.header.set_status(DONE);
     }
 

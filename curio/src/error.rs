@@ -528,6 +528,11 @@ impl Error {
         Error::Cancelled(Progress::default())
     }
 
+    /// Whether it is just that: nothing had been done before.
+    pub(crate) fn is_plain_cancellation(&self) -> bool {
+        matches!(self, Error::Cancelled(Progress(None)))
+    }
+
     /// How many bytes had been transferred, as an interruption says.
     pub(crate) fn progress(&self) -> usize {
         match self {

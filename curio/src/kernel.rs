@@ -548,6 +548,9 @@ impl Kernel {
 
     /// A task has ended with an error.
     fn fail(&self, key: Key, error: Error) {
+        if error.is_plain_cancellation() && self.end_cancelled(key) {
+            return;
+        }
         let found = self.context.with_tables(|tables| {
             let task = tables.find_task(key)?;
             let slot = tables.slot(task);
@@ -564,6 +567,24 @@ impl Kernel {
             error.log();
         }
         self.end(key, cell, error);
+    }
+
+    /// The task ends as cancelled, with nothing to log and nobody to tell: so no error is made. False if that is not so.
+    fn end_cancelled(&self, key: Key) -> bool {
+        let found = self.context.with_tables(|tables| {
+            let task = tables.find_task(key)?;
+            let slot = tables.slot(task);
+            let plain = !slot.is_named() && tables.was_cancelled(task) && tables.log.is_none();
+            plain.then(|| (slot.cell.clone(), slot.id(), slot.spawned))
+        });
+        let Some((cell, id, spawned)) = found else {
+            return false;
+        };
+        // Drops the future, if it is still there: user code.
+        contain(|| cell.end_cancelled(id, spawned));
+        self.remove(key);
+        contain(|| drop(cell));
+        true
     }
 
     /// A task has panicked. The panic hook has printed where; here is who.

@@ -81,6 +81,11 @@ impl Slot {
         self.has(DAEMON)
     }
 
+    /// Whether it has a name of its own.
+    pub(crate) fn is_named(&self) -> bool {
+        self.has(NAMED)
+    }
+
     /// The waker of the task has left the library.
     pub(crate) fn escape(&mut self) {
         self.id_and_flags |= ESCAPED;
