@@ -1,6 +1,10 @@
 //! The scenarios on curio.
 
 use super::{ANY_PORT, BATCH, BUFFER, LONG, Listening, Runtime, SHORT, Waiting, delay, poll_once, sum_below};
+#[cfg(unix)]
+use curio::Kernel;
+#[cfg(unix)]
+use curio::monitor::Monitor;
 use curio::net::{TcpListener, TcpStream};
 use curio::{
     Error, Event, Lock, Outcome, Queue, Semaphore, UniversalQueue, run, run_in_thread, sleep, spawn,
@@ -17,6 +21,10 @@ use std::time::Duration;
 pub(super) const RUNTIME: Runtime = Runtime {
     name: "curio",
     switch,
+    #[cfg(unix)]
+    switch_monitored: Some(switch_monitored),
+    #[cfg(not(unix))]
+    switch_monitored: None,
     spawn_each,
     spawn_all,
     sleep: sleep_all,
@@ -50,21 +58,31 @@ where
 }
 
 fn switch(tasks: usize, rounds: usize) {
-    block_on(async {
-        let mut handles = Vec::with_capacity(tasks);
-        for _ in 0..tasks {
-            handles.push(spawn(async move {
-                for _ in 0..rounds {
-                    yield_now().await?;
-                }
-                Ok::<(), Error>(())
-            }));
-        }
-        for handle in handles {
-            handle.join().await?;
-        }
-        Ok::<(), Error>(())
-    });
+    block_on(switch_all(tasks, rounds));
+}
+
+#[cfg(unix)]
+fn switch_monitored(tasks: usize, rounds: usize) {
+    let kernel = Kernel::builder().monitor(Monitor::new()).build();
+    let kernel = kernel.expect("there is a kernel with a monitor");
+    let done = kernel.run(switch_all(tasks, rounds));
+    done.expect("the main task ends well");
+}
+
+async fn switch_all(tasks: usize, rounds: usize) -> Result<(), Error> {
+    let mut handles = Vec::with_capacity(tasks);
+    for _ in 0..tasks {
+        handles.push(spawn(async move {
+            for _ in 0..rounds {
+                yield_now().await?;
+            }
+            Ok::<(), Error>(())
+        }));
+    }
+    for handle in handles {
+        handle.join().await?;
+    }
+    Ok(())
 }
 
 fn spawn_each(rounds: usize) {

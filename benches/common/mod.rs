@@ -27,6 +27,8 @@ pub(crate) struct Runtime {
     pub(crate) name: &'static str,
     /// `(tasks, rounds)`: each of the tasks yields `rounds` times.
     pub(crate) switch: fn(usize, usize),
+    /// The same while a monitor looks on, if the runtime has such a thing.
+    pub(crate) switch_monitored: Option<fn(usize, usize)>,
     /// `(rounds)`: spawn a task that is done at once and await it.
     pub(crate) spawn_each: fn(usize),
     /// `(tasks, rounds)`: spawn all the tasks, then join them all.

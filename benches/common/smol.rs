@@ -22,6 +22,7 @@ use std::time::Duration;
 pub(super) const RUNTIME: Runtime = Runtime {
     name: "smol",
     switch,
+    switch_monitored: None,
     spawn_each,
     spawn_all,
     sleep: sleep_all,

@@ -20,6 +20,7 @@ use tokio::time::{sleep, timeout};
 pub(super) const RUNTIME: Runtime = Runtime {
     name: "tokio",
     switch,
+    switch_monitored: None,
     spawn_each,
     spawn_all,
     sleep: sleep_all,

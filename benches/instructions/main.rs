@@ -189,7 +189,8 @@ fn cells(row: &Row, tools: &Tools, options: &Options) -> Result<[Option<f64>; RU
     for (cell, runtime) in cells.iter_mut().zip(&RUNTIMES) {
         // How a runtime grows is compared with itself; others only for who asks.
         let foreign = matches!(row.measure, Measure::Growth { .. }) && runtime.name != RUNTIMES[0].name;
-        if options.runs(runtime) && (!foreign || options.runtime.is_some()) {
+        let lacking = row.key == "switch-monitor" && runtime.switch_monitored.is_none();
+        if options.runs(runtime) && !lacking && (!foreign || options.runtime.is_some()) {
             *cell = measure(row, tools, runtime)?;
         }
     }

@@ -326,6 +326,10 @@ pub(crate) fn child(arguments: &[String]) -> Result<()> {
     let announce: Listening = Box::new(|address| println!("{address}"));
     match scenario.as_str() {
         "switch" => (runtime.switch)(tasks, rounds),
+        "switch-monitored" => {
+            let switch = runtime.switch_monitored.ok_or("there is no such thing")?;
+            switch(tasks, rounds);
+        }
         "spawn-each" => (runtime.spawn_each)(rounds),
         "spawn-all" => (runtime.spawn_all)(tasks, rounds),
         "sleep" => (runtime.sleep)(tasks, rounds, delays(tasks)),
@@ -399,7 +403,8 @@ pub(crate) fn smoke() -> Result<()> {
         "event",
     ];
     for runtime in &RUNTIMES {
-        for scenario in IN_PROCESS {
+        let monitored = runtime.switch_monitored.map(|_| "switch-monitored");
+        for scenario in IN_PROCESS.into_iter().chain(monitored) {
             child(&child_arguments(scenario, runtime, 3, 2)[1..])?;
         }
         for scenario in ["echo", "echo-small"] {

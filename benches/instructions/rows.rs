@@ -138,6 +138,16 @@ pub(crate) const ROWS: &[Row] = &[
         180.0,
     ),
     row(
+        "switch-monitor",
+        "context switch, with a monitor that nobody asks against without",
+        Measure::Growth {
+            small: difference("switch", (1000, 100), (1000, 200)),
+            large: difference("switch-monitored", (1000, 100), (1000, 200)),
+        },
+        1.3,
+        1.1,
+    ),
+    row(
         "spawn-each",
         "spawn + await, one by one",
         instructions((1, 20_000), (1, 40_000), "spawn-each"),
