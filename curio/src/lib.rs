@@ -69,7 +69,7 @@
 //! | `raise SystemExit(code)` | `return Err(`[`Error::exit`]`(code))` |
 //! | `Queue(maxsize)`, `PriorityQueue`, `LifoQueue` | [`Queue::new`], [`Queue::bounded`], [`PriorityQueue`], [`LifoQueue`]; new: [`close`](Queue::close), [`try_get`](Queue::try_get), [`try_put`](Queue::try_put) |
 //! | `q.empty()`, `q.full()`, `q.qsize()` | [`Queue::is_empty`], [`Queue::is_full`], [`Queue::len`] |
-//! | `async for item in q` (2018) | [`while let Some(item) = q.next().await`](Queue::next), or as a [stream](Queue::stream) |
+//! | `async for item in q` (2018) | [`while let Some(item) = q.next().await`](Queue::next), or as a stream of the futures crates: `q.stream()` |
 //! | `tcp_server`, `unix_server`, `run_server`, `open_connection`, `open_unix_connection` | [`tcp_server`], `unix_server`, [`run_server`], [`open_connection`], `open_unix_connection` |
 //! | `backlog=`, `reuse_port=`, `source_addr=`; `tcp_server_socket`, `unix_server_socket` | methods of [`Server`] and [`Connect`](net::Connect); [`ListenOptions`](net::ListenOptions) |
 //! | `curio.socket` | [`net`]: [`TcpListener`](net::TcpListener), [`TcpStream`](net::TcpStream), [`UdpSocket`](net::UdpSocket), `UnixListener`, `UnixStream`, `UnixDatagram` |
@@ -105,7 +105,7 @@
 //! | `Connection.send/recv/send_bytes/recv_bytes`, `authenticate_server/client` | the same on `channel::Connection`; values are those of `serde`, and plain data in Python |
 //! | `curio.traps` | [`traps`] |
 //! | `Activation`, `activations=[..]` | [`Activation`], [`Builder::activation`]; [`trace`] records a run |
-//! | `with_monitor=True`, `CURIOMONITOR`, `python -m curio.monitor` | [`monitor`], `Builder::monitor`, `CURIOMONITOR`; the program `curio-monitor` |
+//! | `with_monitor=True`, `CURIOMONITOR`, `python -m curio.monitor` | `Builder::monitor`, `CURIOMONITOR=1`, see `monitor`; the program `curio-monitor` |
 //! | `debug=[schedtrace, traptrace, logcrash, longblock]` | activations in `debug` (with the feature `tracing`): events of the crate `tracing` |
 //! | (new) what all tasks do, at a signal | `Kernel::builder().dump_on([SIGQUIT])` |
 //! | `Task.traceback()`, `print(task)` | [`task.traceback()`](Task::traceback)`.await?`, see [`traceback`]; `println!("{task}")` |
@@ -116,6 +116,24 @@
 //! A kernel runs in one thread, and tasks need not be `Send`: `Rc` and `Cell` are all that two tasks need to share
 //! something. Wakers may be used from any thread, and so may the [`universal`] objects. What blocks goes into other threads:
 //! see [`workers`], [`thread`] and [`mod@file`]; and what is a program of its own, into a child process: see `subprocess`.
+//!
+//! # Features
+//!
+//! The first three are on unless they are switched off (`default-features = false`). Without any feature, the crate stands on
+//! `mio`, `slab`, `socket2`, `pin-project-lite` and, on Unix, `libc`. What a feature gives stands in its module.
+//!
+//! | feature | gives | brings |
+//! |---|---|---|
+//! | `futures-io` | streams as `AsyncRead` and `AsyncWrite` of the futures crates (see [`stream`]) | `futures-io` |
+//! | `monitor` | `monitor`, and `CURIOMONITOR=1`: a look into a running program (on Unix) | nothing |
+//! | `stream` | queues as streams of the futures crates (see [`queue`]) | `futures-core` |
+//! | `channel` | `channel`: messages to and from Python's `multiprocessing` | `serde`, `getrandom`, `hmac`, `md-5`, `sha2` |
+//! | `hyper` | `hyper`: HTTP, as server and client | `hyper`, and with it tokio's channels, but no runtime |
+//! | `probe` | lines in the stack of a task that hogs the CPU (on Linux; see [`traceback`]) | `backtrace`, `framehop`, `object` |
+//! | `process` | `run_in_process`: functions in other processes (on Unix) | `postcard`, `serde` |
+//! | `socket` | `socket::Socket`: every option, and messages with descriptors in them (on Unix) | `rustix` |
+//! | `tls` | `tls`: servers and connections with TLS 1.2 and 1.3 | `rustls` with `ring`, which needs a C compiler |
+//! | `tracing` | `debug`: what the kernel does, as events of `tracing` | `tracing` |
 
 pub mod activation;
 mod addr;
