@@ -8,14 +8,15 @@ HELP='Tries the crate `curio` on other systems, as far as that can be done on Li
 Usage: curio/check-platforms.sh [WHAT]...
 
 WHAT is any of these; all of them, if none is given:
-  windows  type-checks library, tests and examples for Windows
+  windows  type-checks library, tests and the portable examples for Windows
   macos    type-checks the library for macOS
   freebsd  type-checks the library for FreeBSD
   wine     builds the portable tests for Windows, and runs them under wine
   poll     runs the tests on poll(2) instead of epoll(7), and a pipe as waker
 
 A check whose tools are missing is skipped, and says which they are. Needed are:
-  windows  rustup target add x86_64-pc-windows-gnu
+  windows  rustup target add x86_64-pc-windows-gnu; for the feature `tls`
+           also gcc-mingw-w64-x86-64-posix
   macos    rustup target add aarch64-apple-darwin
   freebsd  rustup target add x86_64-unknown-freebsd
   wine     the target of windows; on Debian also:
@@ -30,13 +31,22 @@ The exit status is 1 if a check fails, 2 if WHAT is not understood, and
 otherwise 0, however many were skipped.'
 
 # What there is on every system; a new feature belongs here, unless it is for Unix only.
-PORTABLE=(futures-io stream channel)
-# What there is on Unix.
-UNIX=("${PORTABLE[@]}" socket)
+PORTABLE=(futures-io stream channel hyper tracing)
+# What there is on Unix, and goes unnoticed elsewhere. `probe` is for Linux, and must go unnoticed on all others.
+UNIX=("${PORTABLE[@]}" monitor probe process socket)
+# On Windows `tls` is looked at, too, if there is a compiler for the C code that comes with it.
+tls_if() { command -v "$1" > /dev/null && echo ,tls; }
+
+# The examples that need Unix: child processes, signals that are sent, Unix sockets, standard input as a stream.
+UNIX_EXAMPLES=(child_output child_pipeline fib_processes kid_processes tls_client udp_client unix_client unix_echo)
 
 # The tests that run under wine, besides those in the library: those that were seen to pass there. Another one can be tried by
 # WINE_TESTS="net sync" curio/check-platforms.sh wine
 read -ra WINE_TESTS <<< "${WINE_TESTS:-activation channel futures}"
+
+# The tests that run on poll(2), besides those in the library; `*` is all.
+# POLL_TESTS="sockets net" curio/check-platforms.sh poll
+read -ra POLL_TESTS <<< "${POLL_TESTS:-*}"
 
 features() { local IFS=,; echo "$*"; }
 
@@ -75,13 +85,27 @@ check() {
 }
 
 windows() {
-    check windows x86_64-pc-windows-gnu --lib --tests --no-default-features --features "$(features "${PORTABLE[@]}")"
-    check windows-default x86_64-pc-windows-gnu
+    local target=x86_64-pc-windows-gnu tls example examples=()
+    tls=$(tls_if x86_64-w64-mingw32-gcc)
+    # With the features of Unix: a program that names them must still be built on Windows.
+    check windows "$target" --lib --tests --no-default-features --features "$(features "${UNIX[@]}")$tls"
+    check windows-default "$target"
+    has_target "$target" || return
+    for example in examples/*.rs; do
+        example=$(basename "$example" .rs)
+        case " ${UNIX_EXAMPLES[*]} kid_tokio " in *" $example "*) continue ;; esac
+        [[ -z $tls && $example == tls_* ]] || examples+=(--example "$example")
+    done
+    run windows-examples cargo check -p examples --target "$target" --features "channel,hyper$tls" "${examples[@]}"
 }
 
-macos() { check macos aarch64-apple-darwin --no-default-features --features "$(features "${UNIX[@]}")"; }
+# All features. The C and assembler code that comes with `tls` is not looked at: a compiler that does nothing stands in for one
+# that few have, and nothing is linked.
+unix() { CC=true AR=true SDKROOT=/ check "$1" "$2" --all-features; }
 
-freebsd() { check freebsd x86_64-unknown-freebsd --no-default-features --features "$(features "${UNIX[@]}")"; }
+macos() { unix macos aarch64-apple-darwin; }
+
+freebsd() { unix freebsd x86_64-unknown-freebsd; }
 
 wine_() {
     local target=x86_64-pc-windows-gnu gcc=x86_64-w64-mingw32-gcc wine runner stub tests=()
@@ -109,9 +133,11 @@ EOF
 }
 
 poll() {
+    local test tests=()
+    for test in "${POLL_TESTS[@]}"; do tests+=(--test "$test"); done
     run poll env "CARGO_TARGET_DIR=$CARGO_TARGET_DIR/poll" \
         RUSTFLAGS="--cfg mio_unsupported_force_poll_poll --cfg mio_unsupported_force_waker_pipe" \
-        cargo test -p curio --no-fail-fast --lib --tests --features "$(features "${UNIX[@]}")" -- --skip compile
+        cargo test -p curio --no-fail-fast --lib "${tests[@]}" --features "$(features "${UNIX[@]}"),tls" -- --skip compile
 }
 
 if [[ " $* " == *" --help "* || " $* " == *" -h "* ]]; then
