@@ -3,6 +3,7 @@
 //!
 //! Nothing here sleeps and hopes: what a process does is seen in `/proc`, or told through a file.
 
+#![cfg(unix)]
 #![allow(missing_docs)]
 #![allow(unsafe_code)]
 

@@ -1,6 +1,7 @@
 //! The streams below what is made for tokio's `AsyncRead` and `AsyncWrite`: `tokio_util::compat` makes these of the traits of the
 //! futures crates, which the streams have. tokio's runtime is not needed for any of it.
 
+#![cfg(unix)]
 #![allow(missing_docs)]
 
 mod common;

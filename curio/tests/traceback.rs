@@ -1,5 +1,6 @@
 //! Where a task is: its calls, found out without any help of its own.
 
+#![cfg(unix)]
 #![allow(missing_docs)]
 
 mod common;

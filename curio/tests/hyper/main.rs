@@ -1,5 +1,6 @@
 //! hyper on the kernel: serving, fetching, and what peers and cancellations do to it.
 
+#![cfg(unix)]
 #![allow(missing_docs)]
 
 #[path = "../common/mod.rs"]

@@ -1,5 +1,6 @@
 //! TLS: both ends here, with real peers, and what goes wrong.
 
+#![cfg(unix)]
 #![allow(missing_docs)]
 
 #[path = "../common/mod.rs"]
