@@ -59,6 +59,25 @@ impl Belongings {
     }
 }
 
+/// This program again, with SIGINT as a program in the foreground has it: a shell without jobs ignores it for what it starts
+/// in the background, and that is inherited. (Only GNU's `env` can undo it.)
+fn again() -> Command {
+    let program = std::env::current_exe().unwrap();
+    let env = || {
+        let mut env = Command::new("env");
+        env.arg("--default-signal=INT");
+        env
+    };
+    let can = env().arg("true").stderr(Stdio::null()).status();
+    if can.is_ok_and(|status| status.success()) {
+        let mut env = env();
+        env.arg(program);
+        env
+    } else {
+        Command::new(program)
+    }
+}
+
 /// Runs a test in a process of its own, and gives how that has ended and what it has printed.
 #[track_caller]
 fn process(name: &str, program: impl FnOnce()) -> (ExitStatus, String) {
@@ -69,7 +88,7 @@ fn process(name: &str, program: impl FnOnce()) -> (ExitStatus, String) {
         drop(guard);
         std::process::exit(0);
     }
-    let output = Command::new(std::env::current_exe().unwrap())
+    let output = again()
         .args(["--exact", name, "--nocapture"])
         .env(NAME, name)
         .stdin(Stdio::null())
