@@ -8,8 +8,6 @@ mod common;
 
 use std::time::Duration;
 
-#[cfg(feature = "tls")]
-use common::Watchdog;
 use common::really;
 use curio::net::{TcpListener, TcpStream, UnixStream};
 use curio::{Error, Result, open_connection, run_server, sleep, spawn, timeout_after};
@@ -128,7 +126,6 @@ fn interruptions_come_through_tokios_traits() {
 #[test]
 fn frames_in_secret() {
     use curio::tls;
-    let _guard = Watchdog::start();
     really(async |_| {
         let acceptor: tls::Acceptor = tls::server_config(
             include_str!("certificates/server.pem"),
