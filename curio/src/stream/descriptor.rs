@@ -7,7 +7,8 @@
 //! P1. Where the system allows it (Linux, for pipes and terminals), a descriptor that may be shared is opened anew. The new one
 //!     is ours, and nobody else is concerned, whatever becomes of us.
 //! P2. Where not, the file becomes non-blocking while somebody here uses it; the last one that is dropped makes it block
-//!     again, if it did before.
+//!     again, if it did before. Copies of a descriptor are the same file; two descriptors with the same device and number may
+//!     be or not (the two ends of a pipe are not), which a short look tells.
 //! P3. A terminal gives one line at a time, and some pipes one packet, so a short read does not say that there is no more.
 //! P4. An ordinary file cannot be waited for, and need not be: it is read and written as it is. (Standard input may be one.)
 
@@ -15,10 +16,11 @@ use std::cell::RefCell;
 use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
+use std::net::Shutdown;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::panic::Location;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context as TaskContext, Poll, ready};
 
 use mio::unix::SourceFd;
@@ -164,8 +166,7 @@ impl Descriptor {
         }
         // Devices that are always ready, such as /dev/null, cannot be waited for either.
         let again = kind.is_char_device().then(|| file.try_clone()).transpose()?;
-        let unblocked = Unblocked::new(&file)?;
-        match (Registered::adopt(Source { unblocked, file }), again) {
+        match (Registered::adopt(Source::new(file)?), again) {
             (Err(Error::Io(error)), Some(file)) if error.kind() == io::ErrorKind::PermissionDenied => {
                 Ok(Descriptor::ordinary(file))
             }
@@ -176,7 +177,7 @@ impl Descriptor {
     /// Reads what is there now, without waiting and in no task.
     pub(crate) fn read_now(&self, buf: &mut [u8]) -> Result<usize> {
         match &self.0 {
-            Kind::Pollable(io) => io.with(|source| (&source.file).read(buf)),
+            Kind::Pollable(io) => io.with(|source| (&*source.file).read(buf)),
             Kind::Ordinary(file) => {
                 let file = file.borrow();
                 let mut file = file.as_ref().ok_or(Error::Closed)?;
@@ -219,15 +220,23 @@ impl Descriptor {
 
 /// A file that the selector knows.
 struct Source {
-    /// It goes first, while the file is still there.
-    unblocked: Option<Unblocked>,
-    file: File,
+    file: Arc<File>,
+    /// Whether it is one of those that will block again (P2).
+    unblocked: bool,
+}
+
+impl Source {
+    fn new(file: File) -> io::Result<Source> {
+        let file = Arc::new(file);
+        let unblocked = unblock(&file)?;
+        Ok(Source { file, unblocked })
+    }
 }
 
 impl Drop for Source {
     fn drop(&mut self) {
-        if let Some(unblocked) = self.unblocked.take() {
-            unblocked.end(&self.file);
+        if self.unblocked {
+            let_block(&self.file);
         }
     }
 }
@@ -269,7 +278,7 @@ impl Readable for Descriptor {
         match &self.0 {
             // P3.
             Kind::Pollable(io) => io.poll_call(Direction::Read, waiting, cx, place, |source| {
-                (&source.file).read(buf)
+                (&*source.file).read(buf)
             }),
             Kind::Ordinary(file) => {
                 poll_ordinary(cx, || file.borrow().as_ref().map(|mut file| file.read(buf)))
@@ -288,7 +297,7 @@ impl Writable for Descriptor {
     ) -> Poll<Result<usize>> {
         match &self.0 {
             Kind::Pollable(io) => io.poll_call(Direction::Write, waiting, cx, place, |source| {
-                (&source.file).write(buf)
+                (&*source.file).write(buf)
             }),
             Kind::Ordinary(file) => {
                 poll_ordinary(cx, || file.borrow().as_ref().map(|mut file| file.write(buf)))
@@ -296,8 +305,14 @@ impl Writable for Descriptor {
         }
     }
 
-    /// A pipe has no halves: it ends when it is closed.
+    /// A pipe has no halves: it ends when it is closed. A socket has, also one that came as a mere descriptor.
     fn finish(&self) -> Result<()> {
+        if let Kind::Pollable(io) = &self.0 {
+            match io.with(|source| SockRef::from(&*source.file).shutdown(Shutdown::Write)) {
+                Err(Error::Io(error)) if error.raw_os_error() == Some(libc::ENOTSOCK) => {}
+                finished => return finished,
+            }
+        }
         self.close()
     }
 }
@@ -311,46 +326,67 @@ fn poll_ordinary(
 }
 
 /// A file that blocked before, and will again (P2).
-struct Unblocked(Option<Terminal>);
+struct Unblocked {
+    /// Device and number.
+    number: (u64, u64),
+    /// The copies of it that are in use here.
+    users: Vec<Weak<File>>,
+}
 
-/// Which terminal: device and number. Its file is that of standard input, output and error at once, and all of them may be
-/// in use here. (The two ends of a pipe have one number too, and are two files.)
-type Terminal = (u64, u64);
+static UNBLOCKED: Mutex<Vec<Unblocked>> = Mutex::new(Vec::new());
 
-/// The terminals that are to block again, and how many use them.
-static USERS: Mutex<Vec<(Terminal, usize)>> = Mutex::new(Vec::new());
+fn unblocked() -> MutexGuard<'static, Vec<Unblocked>> {
+    UNBLOCKED.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Makes a file non-blocking. True if it is to block again.
+fn unblock(file: &Arc<File>) -> io::Result<bool> {
+    let found = file.metadata()?;
+    let number = (found.dev(), found.ino());
+    let mut all = unblocked();
+    if SockRef::from(&**file).nonblocking()? {
+        for known in all.iter_mut().filter(|known| known.number == number) {
+            if known.is(file)? {
+                known.users.push(Arc::downgrade(file));
+                return Ok(true);
+            }
+        }
+        return Ok(false);
+    }
+    SockRef::from(&**file).set_nonblocking(true)?;
+    all.push(Unblocked {
+        number,
+        users: vec![Arc::downgrade(file)],
+    });
+    Ok(true)
+}
+
+/// One user less.
+fn let_block(file: &Arc<File>) {
+    let mut all = unblocked();
+    let is_it = |user: &Weak<File>| Weak::as_ptr(user) == Arc::as_ptr(file);
+    let Some(at) = all.iter().position(|known| known.users.iter().any(is_it)) else {
+        return;
+    };
+    all[at].users.retain(|user| !is_it(user));
+    if all[at].users.is_empty() {
+        all.swap_remove(at);
+        // If it cannot be, nobody is there to be told.
+        let _ = SockRef::from(&**file).set_nonblocking(false);
+    }
+}
 
 impl Unblocked {
-    fn new(file: &File) -> io::Result<Option<Unblocked>> {
-        let found = file.metadata()?;
-        let terminal = found
-            .file_type()
-            .is_char_device()
-            .then(|| (found.dev(), found.ino()));
-        let mut users = USERS.lock().unwrap_or_else(PoisonError::into_inner);
-        let user = users.iter_mut().find(|(user, _)| Some(*user) == terminal);
-        if user.is_none() && SockRef::from(file).nonblocking()? {
-            return Ok(None);
-        }
-        SockRef::from(file).set_nonblocking(true)?;
-        match (user, terminal) {
-            (Some((_, count)), _) => *count += 1,
-            (None, Some(terminal)) => users.push((terminal, 1)),
-            (None, None) => {}
-        }
-        Ok(Some(Unblocked(terminal)))
-    }
-
-    fn end(self, file: &File) {
-        let mut users = USERS.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(at) = users.iter().position(|(user, _)| Some(*user) == self.0) {
-            users[at].1 -= 1;
-            if users[at].1 > 0 {
-                return;
-            }
-            users.swap_remove(at);
-        }
-        // If it cannot be, nobody is there to be told.
-        let _ = SockRef::from(file).set_nonblocking(false);
+    /// Whether this one, which does not block either, is a copy of it: if it is made to block, so is the other, for as long as
+    /// it takes to look.
+    fn is(&self, file: &File) -> io::Result<bool> {
+        let Some(user) = self.users.iter().find_map(Weak::upgrade) else {
+            return Ok(false);
+        };
+        let file = SockRef::from(file);
+        file.set_nonblocking(false)?;
+        let other = SockRef::from(&*user).nonblocking();
+        file.set_nonblocking(true)?;
+        Ok(!other?)
     }
 }

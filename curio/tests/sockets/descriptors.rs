@@ -95,6 +95,57 @@ fn a_file_blocks_again_when_nobody_uses_it_here() {
     });
 }
 
+/// P2. A read that blocks would keep the timeout from coming.
+#[test]
+fn copies_of_a_descriptor_are_one_file_and_block_again_together() {
+    cleanly(async || {
+        let (reader, mut writer) = io::pipe()?;
+        let others = reader.try_clone()?;
+        let mut copies: Vec<FileStream> = Vec::new();
+        for _ in 0..3 {
+            copies.push(FileStream::open(reader.try_clone()?)?);
+        }
+        // The other end has the same number, and so has the pipe for who opens it anew. Neither is this file.
+        let end = FileStream::open(writer.try_clone()?)?;
+        drop(end);
+        assert!(blocks(&writer));
+        while let Some(first) = copies.pop() {
+            drop(first);
+            assert_eq!(blocks(&others), copies.is_empty());
+            if let Some(next) = copies.last_mut() {
+                let read = timeout_after(MS, next.read(&mut [0])).await;
+                assert!(matches!(read, Err(Error::Timeout(_))), "{read:?}");
+                writer.write_all(b"x")?;
+                assert_eq!(next.read(&mut [0]).await?, 1);
+            }
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn a_socket_that_is_a_mere_descriptor_has_halves() {
+    cleanly(async || {
+        let (one, two) = std::os::unix::net::UnixStream::pair()?;
+        let (mut read, mut write) = FileStream::open(one)?.split();
+        let reader = spawn(async move {
+            let mut answer = String::new();
+            read.read_line(&mut answer).await?;
+            Ok(answer)
+        });
+        yield_now().await?;
+        write.write_all(b"question").await?;
+        write.close()?;
+        let mut two = FileStream::open(two)?;
+        let mut question = Vec::new();
+        two.read_to_end(&mut question).await?;
+        assert_eq!(question, b"question");
+        two.write_all(b"answer\n").await?;
+        assert_eq!(reader.join().await?, "answer\n");
+        Ok(())
+    });
+}
+
 #[test]
 fn an_ordinary_file_is_read_as_it_is() {
     cleanly(async || {
