@@ -59,6 +59,8 @@
 //!     the last watcher, unless others have replaced our handler: then theirs stays.
 //! N5. In a child that was forked and has not executed another program yet, a signal does what it did before it was watched:
 //!     the pipe is the parent's.
+//! N6. What is ignored does not get into the pipe. But the end of a child does, under a number that is no signal's, and only
+//!     who reaps children is told.
 
 mod event;
 mod handler;

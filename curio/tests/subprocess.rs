@@ -460,24 +460,43 @@ fn children_that_are_not_ours_alone() {
         // Somebody else takes the status, before we can.
         let child = endless().await?;
         let number = child.id() as i32;
-        // SAFETY: no pointers but one to a number that lives here.
+        // SAFETY: no pointers but to what lives here. The handler that goes back is the one that was there.
         unsafe {
-            let mut set = std::mem::zeroed();
-            libc::sigemptyset(&mut set);
-            libc::sigaddset(&mut set, libc::SIGCHLD);
-            libc::pthread_sigmask(libc::SIG_BLOCK, &set, std::ptr::null_mut());
-            // The reader's thread could be told all the same; that it does nothing, `ignore` sees to.
-            let ignored = signal::ignore([SIGCHLD])?;
+            let mut ours = std::mem::zeroed();
+            let mut nothing: libc::sigaction = std::mem::zeroed();
+            nothing.sa_sigaction = libc::SIG_DFL;
+            libc::sigaction(libc::SIGCHLD, &nothing, &mut ours);
             child.kill()?;
             assert_eq!(libc::waitpid(number, std::ptr::null_mut(), 0), number);
-            drop(ignored);
+            libc::sigaction(libc::SIGCHLD, &ours, std::ptr::null_mut());
         }
         let error = child.wait().await.unwrap_err();
         let expected = format!("the status of process {number} is lost, somebody else has asked for it: ");
         assert!(error.to_string().starts_with(&expected), "{error}");
         child.kill()?;
-        // As its signal was ignored, it is taken off the list with the next one.
+        // As its signal was lost, it is taken off the list with the next one.
         subprocess::run(Command::new("true")).await.map(drop)
+    });
+}
+
+#[test]
+fn that_the_signal_is_ignored_is_no_matter() {
+    alone("that_the_signal_is_ignored_is_no_matter", || async {
+        let signals = SignalQueue::new([SIGCHLD])?;
+        let child = endless().await?;
+        let number = child.id();
+        let waiter = spawn(async move { child.wait().await });
+        yield_now().await?;
+        let ignored = signal::ignore([SIGCHLD])?;
+        // While somebody waits already, and from the start.
+        kill(number);
+        assert_eq!(waiter.join().await?.signal(), Some(9));
+        subprocess::run(Command::new("true")).await?;
+        drop(ignored);
+        assert_eq!(signals.try_get(), None);
+        subprocess::run(Command::new("true")).await?;
+        assert_eq!(signals.get().await?, SIGCHLD);
+        Ok(())
     });
 }
 

@@ -22,6 +22,10 @@ pub(super) const SIGNALS: usize = 128;
 /// A byte in the pipe that is no signal: somebody has counted one.
 pub(super) const COUNTED: u8 = 0;
 
+/// What stands for SIGCHLD while that is ignored, and is no signal of any system: who reaps children needs the news all the
+/// same, and nobody else may have it (N6).
+pub(super) const UNHEARD_CHILD: c_int = SIGNALS as c_int - 1;
+
 /// The pipe's end to write to. Negative: there is none.
 static PIPE: AtomicI32 = AtomicI32::new(-1);
 
@@ -58,7 +62,8 @@ extern "C" fn handle(number: c_int, info: *mut siginfo_t, context: *mut c_void) 
     let Some(ignored) = IGNORED.get(number as usize) else {
         return;
     };
-    if ignored.load(SeqCst) > 0 {
+    let ignored = ignored.load(SeqCst) > 0;
+    if ignored && number != libc::SIGCHLD {
         return;
     }
     let errno = errno();
@@ -67,9 +72,12 @@ extern "C" fn handle(number: c_int, info: *mut siginfo_t, context: *mut c_void) 
         WRITING.fetch_add(1, SeqCst);
         let pipe = PIPE.load(SeqCst);
         if pipe >= 0 {
-            write(pipe, number);
+            write(pipe, if ignored { UNHEARD_CHILD } else { number });
         }
         WRITING.fetch_sub(1, SeqCst);
+    }
+    if ignored {
+        return set_errno(errno);
     }
     // SAFETY: what is stored there is either null or was leaked.
     match unsafe { BEFORE[number as usize].load(SeqCst).as_ref() } {

@@ -97,7 +97,7 @@ impl Signal {
             "the system lets nobody catch it"
         } else if FAULTS.contains(&self) {
             "it is about the very instruction that was tried, which a program cannot go on after"
-        } else if !(1..handler::SIGNALS as i32).contains(&self.0) {
+        } else if !(1..handler::UNHEARD_CHILD).contains(&self.0) {
             "there is no such signal"
         } else {
             return Ok(());

@@ -8,8 +8,8 @@ use std::thread::{self, JoinHandle};
 
 use mio::unix::pipe;
 
-use super::Signal;
 use super::handler::{self, Disposition};
+use super::{SIGCHLD, Signal};
 use crate::error::{Error, Result};
 
 /// Somebody who is told of signals, by the reader.
@@ -67,6 +67,13 @@ impl Watch {
         watcher: Arc<dyn Watcher>,
     ) -> Result<Watch> {
         Watch::of(Set::new(signals)?, rank, watcher)
+    }
+
+    /// From now on, `watcher` is told that children may have ended, even while SIGCHLD is ignored (N6).
+    pub(crate) fn children(watcher: Arc<dyn Watcher>) -> Result<Watch> {
+        let mut set = Set::new([SIGCHLD])?;
+        set.0 |= 1 << handler::UNHEARD_CHILD;
+        Watch::of(set, Rank::Each, watcher)
     }
 
     fn of(set: Set, rank: Rank, watcher: Arc<dyn Watcher>) -> Result<Watch> {
@@ -139,7 +146,10 @@ impl Registry {
         if self.reader.is_none() {
             self.reader = Some(Reader::start(self.last)?);
         }
-        for signal in set.iter() {
+        for signal in set
+            .iter()
+            .filter(|signal| signal.number() != handler::UNHEARD_CHILD)
+        {
             if self.before.iter().all(|(watched, _)| *watched != signal) {
                 let before = handler::install(signal.number())
                     .map_err(|error| signal.cannot_be_watched(error.kind(), error))?;
@@ -267,7 +277,7 @@ fn tell(reader: u64, signals: &[Signal]) {
 /// Makes signals pass without effect, until what it gives is dropped (Python Curio: `SignalSet.ignore`, `ignore_signals`).
 ///
 /// Nobody who watches them hears of them meanwhile. Other than with the system's own way to ignore a signal, child processes
-/// are not affected.
+/// are not affected; and those who wait for the end of a child are told of it although SIGCHLD is ignored.
 ///
 /// # Errors
 ///

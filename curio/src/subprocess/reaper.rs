@@ -50,7 +50,7 @@ use std::{
 
 use crate::error::{Error, Result};
 use crate::remote::{Call, Line, Shared};
-use crate::signal::{self, Rank, SIGCHLD, Signal, Watch, Watcher};
+use crate::signal::{self, Signal, Watch, Watcher};
 
 /// A child process that was started here. It is reaped, whatever becomes of this.
 pub(crate) struct Process {
@@ -297,7 +297,7 @@ impl Birth {
     fn announce() -> io::Result<Birth> {
         let mut children = children();
         if children.watch.is_none() {
-            children.watch = Some(Watch::start([SIGCHLD], Rank::Each, Arc::new(Sweeper))?);
+            children.watch = Some(Watch::children(Arc::new(Sweeper))?);
         }
         children.unborn += 1;
         Ok(Birth)
