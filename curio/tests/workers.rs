@@ -577,6 +577,38 @@ fn an_operation_may_outlive_its_kernel() {
     drop(release);
 }
 
+/// It has not begun, and nobody is left who would do it.
+#[test]
+fn an_operation_that_waits_for_its_turn_learns_of_the_end_of_its_kernel() {
+    let _guard = Alone::start();
+    let (function, _started, release) = held();
+    let kernel = small(1);
+    let none = || futures::future::ready(());
+    let (queued, behind, elsewhere) = kernel
+        .run(async {
+            let first = spawn(block_in_thread("key", function));
+            yield_now().await?;
+            let mut queued = Box::pin(run_in_thread(|| ()));
+            let mut behind = Box::pin(block_in_thread("key", || ()));
+            let mut elsewhere = Box::pin(block_in_thread("other", || ()));
+            select(&mut queued, none()).await;
+            select(&mut behind, none()).await;
+            select(&mut elsewhere, none()).await;
+            drop(first);
+            Ok((queued, behind, elsewhere))
+        })
+        .unwrap();
+    kernel.shutdown().unwrap();
+    run(async move {
+        assert!(matches!(queued.await, Err(Error::NoKernel)));
+        assert!(matches!(behind.await, Err(Error::NoKernel)));
+        assert!(matches!(elsewhere.await, Err(Error::NoKernel)));
+        Ok(())
+    })
+    .unwrap();
+    drop(release);
+}
+
 #[test]
 fn a_function_may_run_a_kernel_of_its_own_though_the_pool_is_full() {
     let _guard = Alone::start();

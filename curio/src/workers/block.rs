@@ -18,11 +18,12 @@ use std::future::Future;
 use std::hash::Hash;
 use std::panic::Location;
 use std::pin::Pin;
+use std::ptr;
 use std::rc::{Rc, Weak};
 use std::task::{Context as TaskContext, Poll};
 
 use super::thread::RunInThread;
-use crate::context::{self, Outside};
+use crate::context::{self, Context, Outside};
 use crate::error::{Error, Result};
 use crate::kept::Ticket;
 use crate::line::Line;
@@ -85,6 +86,8 @@ struct Gate {
     /// B1.
     busy: Cell<bool>,
     line: Line,
+    /// Whose pool it leads to.
+    kernel: Weak<Context>,
     /// Takes it off the list; set once.
     on_drop: RefCell<Option<Box<dyn FnOnce()>>>,
 }
@@ -106,6 +109,7 @@ impl Gate {
             let gate = Rc::new(Gate {
                 busy: Cell::new(false),
                 line: Line::default(),
+                kernel: context.weak(),
                 on_drop: RefCell::new(None),
             });
             let replaced = all.insert(key.clone(), Rc::downgrade(&gate));
@@ -119,6 +123,12 @@ impl Gate {
             }));
             Ok(gate)
         })
+    }
+
+    /// Who stands in the line and is taken to another kernel would wait there for ever.
+    fn check_kernel(&self) -> Result<()> {
+        let is_here = context::with_task(|context, _| Ok(ptr::eq(context, self.kernel.as_ptr())))?;
+        is_here.then_some(()).ok_or(Error::NoKernel)
     }
 
     /// Goes in if nobody is in there, or on the way.
@@ -192,6 +202,7 @@ where
             match std::mem::replace(&mut this.stage, Stage::Over) {
                 Stage::New(key, function) => this.stage = Stage::Queued(Gate::find(key)?, function),
                 Stage::Queued(gate, function) => {
+                    gate.check_kernel()?;
                     let inside = if this.waiting.is_waiting() {
                         let handed = gate.line.receive(&mut this.waiting);
                         handed.then(|| Inside(gate.clone(), None))

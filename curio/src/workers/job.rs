@@ -119,10 +119,11 @@ impl<F, T> Errand<F, T> {
                 contain(|| drop(panic));
                 Err(Error::other(Panicked { message }))
             }
-            None => Err(Error::other(match self.queued {
-                Some(_) => "no thread could be started to run the function",
-                None => "the executor has dropped the function without running it",
-            })),
+            None => Err(match &self.queued {
+                Some(queued) if queued.is_closed() => Error::NoKernel,
+                Some(_) => Error::other("no thread could be started to run the function"),
+                None => Error::other("the executor has dropped the function without running it"),
+            }),
         })
     }
 

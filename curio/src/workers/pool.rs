@@ -22,7 +22,8 @@
 //!     started. So a job waits only while the limit is reached.
 //! P3. A caller that leaves its job while that runs takes the worker's place away, and starts another one for whoever waits
 //!     in the queue. The zombie learns of it when its function ends (J2), and touches nothing of the pool any more.
-//! P4. A closed pool has no queue and nobody idle. Its busy workers end after their functions; nobody waits for them.
+//! P4. A closed pool has no queue and nobody idle. Its busy workers end after their functions; nobody waits for them. Who had a
+//!     job in the queue, and lives on, learns that there is no kernel.
 //! P5. A worker is idle, or has its next job, before it wakes the caller of the last one. So a caller that comes again at once
 //!     finds it, and does not wake or start another for nothing.
 
@@ -113,7 +114,8 @@ impl Drop for Pool {
             state.idle.drain(..).for_each(|(_, waker)| wakes.add(waker));
             std::mem::take(&mut state.queue)
         });
-        drop(queue);
+        // An operation that is not dropped with its kernel learns that nobody will do it.
+        queue.iter().for_each(|(_, job)| job.refuse());
     }
 }
 
@@ -233,6 +235,11 @@ impl Queued {
             at.ok().and_then(|at| state.queue.remove(at))
         });
         drop(removed);
+    }
+
+    /// Whether the kernel has ended, and with it the pool.
+    pub(super) fn is_closed(&self) -> bool {
+        self.pool.with(|state, _| state.closed)
     }
 
     /// The worker that runs the job counts no more (P3).
