@@ -39,11 +39,14 @@ pub(super) struct Greetings {
     over: WaitList,
     tasks: RefCell<HashMap<u64, Task<()>>>,
     count: Cell<u64>,
+    /// Nobody will ask for those who come to an end now: one that had its last message when it was cancelled, say.
+    closed: Cell<bool>,
 }
 
 impl Greetings {
     /// Lets all go.
     pub(super) fn give_up(&self) {
+        self.closed.set(true);
         let (greeted, tasks) = (self.greeted.take(), self.tasks.take());
         tasks.values().for_each(Task::cancel_nowait);
         drop(greeted);
@@ -62,12 +65,14 @@ impl Greetings {
         let greeting = async move {
             let greeted = greet(&connection, &key, Side::Server, limit, Location::caller()).await;
             match (greeted, seat.0.upgrade()) {
-                (Ok(()), Some(greetings)) => greetings.greeted.borrow_mut().push_back(connection),
+                (Ok(()), Some(greetings)) if !greetings.closed.get() => {
+                    greetings.greeted.borrow_mut().push_back(connection);
+                }
                 (Err(error), _) if error.is_cancellation() => return Err(error),
                 (Err(error), _) => log(format_args!(
                     "a channel at {address} has left a peer ({peer}): {error}"
                 )),
-                (Ok(()), None) => {}
+                (Ok(()), _) => {}
             }
             drop(seat);
             Ok(())

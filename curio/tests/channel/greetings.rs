@@ -255,6 +255,31 @@ fn accept_is_for_one_task_and_ends_with_the_channel() {
     });
 }
 
+/// Wherever its greeting is when the channel is closed; at its last message, too.
+#[test]
+fn nobody_is_kept_by_a_channel_that_is_closed() {
+    for turns in 0..200 {
+        cleanly(async || {
+            let ch = channel()?;
+            let server = spawn({
+                let ch = ch.clone();
+                async move { ch.accept(KEY).await }
+            });
+            let client = ch.connect(KEY).await?;
+            for _ in 0..turns {
+                yield_now().await?;
+            }
+            ch.close();
+            if server.join().await.is_err() {
+                let end = client.recv_bytes().timeout(SEC).await.unwrap_err();
+                assert!(matches!(end, Error::Io(_)), "after {turns}: {end:?}");
+            }
+            drop(ch);
+            Ok(())
+        });
+    }
+}
+
 #[test]
 fn an_accept_is_cancelled_once() {
     cleanly(async || {
