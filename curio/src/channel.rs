@@ -65,7 +65,8 @@
 //! C5. Nothing is allocated because a peer announces it: the buffer grows by what has come. A message may have
 //!     [so many bytes](Connection::set_message_limit), which are [`MESSAGE_LIMIT`] unless something else is said, and 256
 //!     before the peer has shown that it knows the key. To make a value of it takes memory in proportion: some fifty times as much
-//!     in the worst case, a list of empty lists, which is no more than Python needs.
+//!     in the worst case, a list of empty lists, which is no more than Python needs; and what is shared in it, once for each time
+//!     that it is referred to, but no more than a message may have.
 //! C6. A client that does not come to an end with its greeting holds up nobody: each is greeted in a task of its own, for at
 //!     most [so long](Channel::set_handshake_timeout).
 

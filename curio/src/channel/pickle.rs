@@ -18,7 +18,9 @@
 //! K1. A message of n bytes becomes at most n values, which refer to each other by number. So what is shared is not copied,
 //!     what is nested needs no recursion, and dropping all of it needs none.
 //! K2. Only when serde asks for them, values are followed: at most [`DEPTH`] deep, which also ends cycles.
-//! K3. What serde is given in all is at most as much as a message may have (`allowance`), however often it is shared.
+//! K3. What serde is given in all is at most as much as a message may have (`allowance`), however often it is shared. What is
+//!     read again costs what it takes in memory; or a list of lists of the same list would make billions of values of a
+//!     hundred bytes.
 
 mod parse;
 mod read;

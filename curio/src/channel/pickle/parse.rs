@@ -3,6 +3,7 @@
 //! Sets before Python 3.8 and byte arrays before 3.14 come as "call `set` with this list". These three names are known, and
 //! what they would be called with is taken for the result; so nothing is called here either.
 
+use std::cell::Cell;
 use std::ops::Range;
 
 use super::{Bad, op};
@@ -17,12 +18,26 @@ pub(super) enum Value {
     /// Where in the message it is.
     Str(Range<usize>),
     Bytes(Range<usize>),
-    /// A list, tuple or set.
-    Seq(Vec<u32>),
-    /// Keys and values in turn.
-    Dict(Vec<u32>),
+    /// A list, tuple or set; and whether it was followed before.
+    Seq(Vec<u32>, Cell<bool>),
+    /// Keys and values in turn; and whether it was followed before.
+    Dict(Vec<u32>, Cell<bool>),
     /// `set`, `frozenset` or `bytearray`, which make a value of the same shape from what they are given.
     Same,
+}
+
+impl Value {
+    fn seq(items: Vec<u32>) -> Value {
+        Value::Seq(items, Cell::default())
+    }
+
+    /// Whether it has been followed before. It has now, if it leads anywhere.
+    pub(super) fn follow(&self) -> bool {
+        match self {
+            Value::Seq(_, before) | Value::Dict(_, before) => before.replace(true),
+            _ => false,
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -140,14 +155,14 @@ impl<'a> Machine<'a> {
             op::BINUNICODE => self.text(4, Value::Str)?,
             op::BINUNICODE8 => self.text(8, Value::Str)?,
 
-            op::EMPTY_LIST | op::EMPTY_TUPLE | op::EMPTY_SET => self.push(Value::Seq(Vec::new()))?,
-            op::EMPTY_DICT => self.push(Value::Dict(Vec::new()))?,
+            op::EMPTY_LIST | op::EMPTY_TUPLE | op::EMPTY_SET => self.push(Value::seq(Vec::new()))?,
+            op::EMPTY_DICT => self.push(Value::Dict(Vec::new(), Cell::default()))?,
             op::TUPLE1 => self.tuple(1)?,
             op::TUPLE2 => self.tuple(2)?,
             op::TUPLE3 => self.tuple(3)?,
             op::TUPLE | op::FROZENSET => {
                 let items = self.pop_mark()?;
-                self.push(Value::Seq(items))?;
+                self.push(Value::seq(items))?;
             }
             op::APPEND => {
                 let items = self.take(1)?;
@@ -290,13 +305,13 @@ impl<'a> Machine<'a> {
 
     fn tuple(&mut self, count: usize) -> Result<(), Bad> {
         let items = self.take(count)?;
-        self.push(Value::Seq(items))
+        self.push(Value::seq(items))
     }
 
     fn append(&mut self, items: Vec<u32>) -> Result<(), Bad> {
         let top = self.top()?;
         match &mut self.all[top as usize] {
-            Value::Seq(seq) => seq.extend(items),
+            Value::Seq(seq, _) => seq.extend(items),
             _ => return Err(Bad::new("it appends to what is no list")),
         }
         Ok(())
@@ -305,7 +320,7 @@ impl<'a> Machine<'a> {
     fn set(&mut self, items: Vec<u32>) -> Result<(), Bad> {
         let top = self.top()?;
         match &mut self.all[top as usize] {
-            Value::Dict(dict) if items.len().is_multiple_of(2) => dict.extend(items),
+            Value::Dict(dict, _) if items.len().is_multiple_of(2) => dict.extend(items),
             _ => return Err(Bad::new("it sets items of what is no dict")),
         }
         Ok(())
@@ -348,8 +363,8 @@ impl<'a> Machine<'a> {
             (b"builtins" | b"__builtin__", b"set" | b"frozenset" | b"bytearray") => self.push(Value::Same),
             (module, name) => Err(Bad::new(format_args!(
                 "it is no plain data, but has a {}.{}",
-                module.escape_ascii(),
-                name.escape_ascii()
+                begin(module).escape_ascii(),
+                begin(name).escape_ascii()
             ))),
         }
     }
@@ -357,8 +372,8 @@ impl<'a> Machine<'a> {
     fn reduce(&mut self) -> Result<(), Bad> {
         let (given, called) = (self.pop()?, self.pop()?);
         match (&self.all[called as usize], &self.all[given as usize]) {
-            (Value::Same, Value::Seq(given)) => match given[..] {
-                [] => self.push(Value::Seq(Vec::new()))?,
+            (Value::Same, Value::Seq(given, _)) => match given[..] {
+                [] => self.push(Value::seq(Vec::new()))?,
                 [one] => self.stack.push(one),
                 _ => return Err(Bad::new("it gives a set or bytearray too much")),
             },
@@ -366,4 +381,9 @@ impl<'a> Machine<'a> {
         }
         Ok(())
     }
+}
+
+/// What there is of a name for people to read: it may be as long as the message.
+fn begin(name: &[u8]) -> &[u8] {
+    &name[..name.len().min(100)]
 }

@@ -15,6 +15,7 @@ pub(super) fn read<T: DeserializeOwned>(values: &Values<'_>, allowance: usize) -
         number: values.root,
         deeper: DEPTH,
         allowance: &Cell::new(allowance),
+        again: false,
     })
 }
 
@@ -27,7 +28,12 @@ struct Reader<'a> {
     deeper: usize,
     /// K3.
     allowance: &'a Cell<usize>,
+    /// Whether it is in something that is read once more.
+    again: bool,
 }
+
+/// What a value costs that is read once more, be it as small as it may: about the memory that it takes then.
+const AGAIN: usize = 64;
 
 impl<'a> Reader<'a> {
     fn value(&self) -> &'a Value {
@@ -52,10 +58,12 @@ impl<'a> Reader<'a> {
     }
 
     fn inner(self, number: u32) -> Result<Reader<'a>, Bad> {
-        self.spend(1)?;
+        let again = self.again | self.values.all[number as usize].follow();
+        self.spend(if again { AGAIN } else { 1 })?;
         let deeper = self.deeper.checked_sub(1);
         Ok(Reader {
             number,
+            again,
             deeper: deeper.ok_or_else(|| Bad::new("it is nested too deep, or contains itself"))?,
             ..self
         })
@@ -81,7 +89,7 @@ impl<'de> de::Deserializer<'de> for Reader<'_> {
             Value::Float(float) => visitor.visit_f64(*float),
             Value::Str(range) => visitor.visit_str(self.str(range)?),
             Value::Bytes(range) => visitor.visit_bytes(self.text(range)?),
-            Value::Seq(items) => {
+            Value::Seq(items, _) => {
                 let mut items = Items {
                     reader: self,
                     items: items.iter(),
@@ -92,7 +100,7 @@ impl<'de> de::Deserializer<'de> for Reader<'_> {
                     more => Err(Bad::new(format_args!("it has {more} items too many"))),
                 }
             }
-            Value::Dict(items) => visitor.visit_map(Items {
+            Value::Dict(items, _) => visitor.visit_map(Items {
                 reader: self,
                 items: items.iter(),
             }),
@@ -137,7 +145,7 @@ impl<'de> de::Deserializer<'de> for Reader<'_> {
                 let name: StrDeserializer<'_, Bad> = self.str(range)?.into_deserializer();
                 visitor.visit_enum(name)
             }
-            Value::Dict(items) => match items[..] {
+            Value::Dict(items, _) => match items[..] {
                 [name, value] => visitor.visit_enum(Variant {
                     name: self.inner(name)?,
                     value: self.inner(value)?,

@@ -1,9 +1,12 @@
 //! Against pickles that Python has made, and hostile ones that it would not.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
+use std::fmt;
 
 use proptest::prelude::*;
-use serde::{Deserialize, Serialize};
+use serde::de::{SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Value as Json, json};
 
 use super::{Bad, op};
@@ -210,6 +213,60 @@ fn what_is_shared_counts_each_time() {
     often.extend([op::BINGET, 0].repeat(2000));
     often.extend([op::TUPLE, op::STOP]);
     refused(&often, "too often");
+}
+
+/// As much as it may be given would be gigabytes, if it were many small things.
+#[test]
+fn what_is_read_again_costs_what_it_takes() {
+    thread_local!(static GIVEN: Cell<usize> = const { Cell::new(0) });
+
+    struct Tree;
+    impl<'de> Deserialize<'de> for Tree {
+        fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Tree, D::Error> {
+            struct Leaves;
+            impl<'de> Visitor<'de> for Leaves {
+                type Value = Tree;
+
+                fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                    f.write_str("anything")
+                }
+
+                fn visit_unit<E>(self) -> Result<Tree, E> {
+                    Ok(Tree)
+                }
+
+                fn visit_str<E>(self, _: &str) -> Result<Tree, E> {
+                    Ok(Tree)
+                }
+
+                fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Tree, A::Error> {
+                    while seq.next_element::<Tree>()?.is_some() {}
+                    Ok(Tree)
+                }
+            }
+            GIVEN.set(GIVEN.get() + 1);
+            from.deserialize_any(Leaves)
+        }
+    }
+
+    let allowance = 1 << 20;
+    let mut laughs = vec![op::PROTO, 4, op::NONE];
+    laughs.extend([op::DUP, op::TUPLE2].repeat(30));
+    laughs.push(op::STOP);
+    assert!(super::read::<Tree>(&laughs, allowance).is_err());
+    assert!(GIVEN.get() < allowance / 32, "{}", GIVEN.get());
+    // Names that many refer to are another matter.
+    let mut names = write("name");
+    names.pop();
+    names.extend([op::MEMOIZE, op::MARK]);
+    let records = 100_000;
+    for _ in 0..records {
+        names.extend([op::MARK, op::BINGET, 0, op::TUPLE]);
+    }
+    names.extend([op::TUPLE, op::STOP]);
+    GIVEN.set(0);
+    assert!(super::read::<Tree>(&names, allowance).is_ok());
+    assert_eq!(GIVEN.get(), 1 + 2 * records);
 }
 
 #[test]
