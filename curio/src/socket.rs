@@ -32,6 +32,7 @@ use crate::context;
 use crate::error::{Error, Result};
 use crate::net::bytes::sealed::Sealed;
 use crate::net::bytes::{Readable, Transport, Writable, WriteAll};
+use crate::net::patience::Patience;
 use crate::net::source::Registered;
 use crate::readiness::Direction;
 use crate::stream::Stream;
@@ -190,6 +191,7 @@ impl Socket {
         ConnectSocket {
             socket: self,
             addr: Some(addr),
+            patience: Patience::new(Location::caller()),
             waiting: Waiting::new(),
             place: Location::caller(),
         }
@@ -424,6 +426,8 @@ pub struct ConnectSocket<'a> {
     socket: &'a Socket,
     /// None once it is under way.
     addr: Option<&'a SockAddr>,
+    /// A server at a path whose queue is full: the attempt is made anew.
+    patience: Patience,
     waiting: Waiting,
     place: &'static Location<'static>,
 }
@@ -435,13 +439,12 @@ impl Future for ConnectSocket<'_> {
         let ConnectSocket {
             socket,
             addr,
+            patience,
             waiting,
             place,
         } = &mut *self;
         if let Some(to) = *addr {
-            context::with_task(|_, _| Ok(()))?;
-            ready!(poll_budget(cx));
-            match socket.options(|socket| socket.connect(to)) {
+            match ready!(patience.poll(cx, || socket.options(|socket| socket.connect(to)))) {
                 Err(Error::Io(error)) if error.raw_os_error() == Some(libc::EINPROGRESS) => {}
                 connected => return Poll::Ready(connected),
             }

@@ -195,3 +195,38 @@ fn outside_of_a_kernel_it_says_so() {
     let connected = futures::executor::block_on(stream().unwrap().connect(&addr));
     assert!(matches!(connected, Err(Error::NoKernel)), "{connected:?}");
 }
+
+#[test]
+fn who_connects_to_a_path_waits_while_the_queue_is_full() {
+    really(async |w| {
+        let path = std::env::temp_dir().join(format!("curio-socket-queue-{}", std::process::id()));
+        let addr = SockAddr::unix(&path)?;
+        let server = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+        server.bind(&addr)?;
+        server.listen(0)?;
+        let client = || Socket::new(Domain::UNIX, Type::STREAM, None);
+        let first = client()?;
+        first.connect(&addr).await?;
+        let (second, third) = (client()?, client()?);
+        // (Some systems have room for one more than they say.)
+        let mut connected = timeout_after(w.t(1), second.connect(&addr)).await;
+        if connected.is_ok() {
+            connected = timeout_after(w.t(1), third.connect(&addr)).await;
+        }
+        is_timeout(connected);
+        let last = client()?;
+        let connecting = spawn(async move { last.connect(&addr).await });
+        while !connecting.terminated() {
+            timeout_after(w.t(1), server.accept())
+                .await
+                .map(drop)
+                .or_else(|error| match error {
+                    Error::Timeout(_) => Ok(()),
+                    error => Err(error),
+                })?;
+        }
+        connecting.join().await?;
+        std::fs::remove_file(&path)?;
+        Ok(())
+    });
+}

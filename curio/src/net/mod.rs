@@ -24,7 +24,7 @@ pub(crate) mod carrier;
 mod options;
 mod packets;
 #[cfg(unix)]
-mod patience;
+pub(crate) mod patience;
 pub(crate) mod source;
 mod tcp;
 mod tcp_listener;

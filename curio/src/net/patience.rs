@@ -26,14 +26,14 @@ use crate::traps::poll_budget;
 const PAUSE: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(50));
 
 #[derive(Debug)]
-pub(super) struct Patience {
+pub(crate) struct Patience {
     pause: Duration,
     sleep: Option<Sleep>,
     place: &'static Location<'static>,
 }
 
 impl Patience {
-    pub(super) fn new(place: &'static Location<'static>) -> Patience {
+    pub(crate) fn new(place: &'static Location<'static>) -> Patience {
         Patience {
             pause: PAUSE.0,
             sleep: None,
@@ -42,7 +42,7 @@ impl Patience {
     }
 
     /// Tries until it does not block any more.
-    pub(super) fn poll<R>(
+    pub(crate) fn poll<R>(
         &mut self,
         cx: &mut TaskContext<'_>,
         mut call: impl FnMut() -> Result<R>,
