@@ -10,23 +10,20 @@
 //!     connection is under way.
 //! K2. Whether a short read has emptied it depends on what it is, so it is asked once more (see N1 of `net`).
 
+mod calls;
+
 use std::cell::{OnceCell, RefCell};
 use std::fmt;
 use std::future::Future;
-use std::io::{self, IoSlice, IoSliceMut, Read, Write};
-use std::mem::MaybeUninit;
+use std::io::{self, Read, Write};
 use std::net::Shutdown;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd};
 use std::panic::Location;
 use std::pin::Pin;
 use std::task::{Context as TaskContext, Poll, ready};
 
 use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token, event};
-use rustix::net::{
-    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer,
-    SendAncillaryMessage, SendFlags, recvmsg, sendmsg,
-};
 
 use crate::context;
 use crate::error::{Error, Result};
@@ -38,6 +35,7 @@ use crate::readiness::Direction;
 use crate::stream::Stream;
 use crate::traps::{Waiting, poll_budget};
 
+pub use calls::{Accept, Call, Message, Recv, RecvFrom, RecvMsg, Send, SendMsg, SendTo, SystemCall};
 pub use socket2::{Domain, Protocol, SockAddr, Type};
 
 /// A socket of any family and type (Python Curio: `socket.socket`).
@@ -248,6 +246,38 @@ impl Socket {
     #[track_caller]
     pub fn send_to<'a>(&'a self, buf: &'a [u8], addr: &'a SockAddr) -> Call<'a, SendTo<'a>> {
         Call::new(self, SendTo(buf, addr), Location::caller())
+    }
+
+    /// Receives a datagram, and says who has sent it (Python Curio: `recvfrom`). What does not fit into `buf` is cut off.
+    ///
+    /// *Waits* until one comes. *Interrupted* by cancellation and timeouts: nothing has been received. The system is asked twice,
+    /// for the sender and for the datagram; so nobody else should receive from a copy of this socket.
+    ///
+    /// # Errors
+    ///
+    /// As for [`recv`](Socket::recv).
+    ///
+    /// ```
+    /// use curio::socket::{Domain, SockAddr, Socket, Type};
+    /// use std::net::SocketAddr;
+    ///
+    /// curio::run(async {
+    ///     let any = SockAddr::from("127.0.0.1:0".parse::<SocketAddr>().unwrap());
+    ///     let (one, two) = (Socket::new(Domain::IPV4, Type::DGRAM, None)?, Socket::new(Domain::IPV4, Type::DGRAM, None)?);
+    ///     one.bind(&any)?;
+    ///     two.bind(&any)?;
+    ///     one.send_to(b"hello", &two.options(|s| s.local_addr())?).await?;
+    ///     let mut buf = [0; 100];
+    ///     let (n, sender) = two.recv_from(&mut buf).await?;
+    ///     assert_eq!(&buf[..n], b"hello");
+    ///     two.send_to(b"and to you", &sender).await?;
+    ///     Ok(())
+    /// })
+    /// .unwrap();
+    /// ```
+    #[track_caller]
+    pub fn recv_from<'a>(&'a self, buf: &'a mut [u8]) -> Call<'a, RecvFrom<'a>> {
+        Call::new(self, RecvFrom(buf), Location::caller())
     }
 
     /// Sends bytes and, over a Unix socket, descriptors, of which the receiver gets copies of its own (Python Curio: `sendmsg`).
@@ -462,204 +492,6 @@ impl Future for ConnectSocket<'_> {
                 }
                 other => other.map(|_| ()),
             }
-        })
-    }
-}
-
-/// The operation of one system call `C` on a [`Socket`].
-#[must_use = "it does nothing unless it is awaited"]
-#[derive(Debug)]
-pub struct Call<'a, C> {
-    socket: &'a Socket,
-    call: C,
-    waiting: Waiting,
-    place: &'static Location<'static>,
-}
-
-impl<'a, C> Call<'a, C> {
-    fn new(socket: &'a Socket, call: C, place: &'static Location<'static>) -> Self {
-        Call {
-            socket,
-            call,
-            waiting: Waiting::new(),
-            place,
-        }
-    }
-}
-
-impl<C: SystemCall + Unpin> Future for Call<'_, C> {
-    type Output = Result<C::Output>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Self::Output> {
-        let Call {
-            socket,
-            call,
-            waiting,
-            place,
-        } = &mut *self;
-        let direction = if C::READS {
-            Direction::Read
-        } else {
-            Direction::Write
-        };
-        socket.poll_call(direction, waiting, cx, place, |socket| call.call(socket))
-    }
-}
-
-/// A system call on a socket: [`Recv`] and the like. It cannot be implemented outside of this crate.
-pub trait SystemCall: Sealed {
-    /// What it gives.
-    type Output;
-    /// Whether it waits to read.
-    #[doc(hidden)]
-    const READS: bool;
-
-    /// Does it, or says that it would block.
-    #[doc(hidden)]
-    fn call(&mut self, socket: &socket2::Socket) -> io::Result<Self::Output>;
-}
-
-/// Takes a connection.
-#[derive(Debug)]
-pub struct Accept;
-
-/// Receives bytes.
-#[derive(Debug)]
-pub struct Recv<'a>(&'a mut [u8]);
-
-/// Receives bytes and descriptors.
-#[derive(Debug)]
-pub struct RecvMsg<'a>(&'a mut [u8], usize);
-
-/// Sends bytes.
-#[derive(Debug)]
-pub struct Send<'a>(&'a [u8]);
-
-/// Sends bytes to an address.
-#[derive(Debug)]
-pub struct SendTo<'a>(&'a [u8], &'a SockAddr);
-
-/// Sends bytes and descriptors.
-#[derive(Debug)]
-pub struct SendMsg<'a>(&'a [u8], &'a [BorrowedFd<'a>]);
-
-/// What [`Socket::recvmsg`] has received.
-#[derive(Debug)]
-#[non_exhaustive]
-pub struct Message {
-    /// The number of bytes.
-    pub len: usize,
-    /// The descriptors.
-    pub descriptors: Vec<OwnedFd>,
-    /// Whether there were more bytes or more descriptors, which are lost.
-    pub truncated: bool,
-}
-
-impl Sealed for Accept {}
-impl Sealed for Recv<'_> {}
-impl Sealed for RecvMsg<'_> {}
-impl Sealed for Send<'_> {}
-impl Sealed for SendTo<'_> {}
-impl Sealed for SendMsg<'_> {}
-
-impl SystemCall for Accept {
-    type Output = (Socket, SockAddr);
-    const READS: bool = true;
-
-    fn call(&mut self, socket: &socket2::Socket) -> io::Result<(Socket, SockAddr)> {
-        let (socket, addr) = socket.accept()?;
-        Ok((Socket::from_socket2(socket)?, addr))
-    }
-}
-
-impl SystemCall for Recv<'_> {
-    type Output = usize;
-    const READS: bool = true;
-
-    fn call(&mut self, mut socket: &socket2::Socket) -> io::Result<usize> {
-        socket.read(self.0)
-    }
-}
-
-impl SystemCall for Send<'_> {
-    type Output = usize;
-    const READS: bool = false;
-
-    fn call(&mut self, socket: &socket2::Socket) -> io::Result<usize> {
-        socket.send(self.0)
-    }
-}
-
-impl SystemCall for SendTo<'_> {
-    type Output = usize;
-    const READS: bool = false;
-
-    fn call(&mut self, socket: &socket2::Socket) -> io::Result<usize> {
-        socket.send_to(self.0, self.1)
-    }
-}
-
-impl SystemCall for SendMsg<'_> {
-    type Output = usize;
-    const READS: bool = false;
-
-    fn call(&mut self, socket: &socket2::Socket) -> io::Result<usize> {
-        let rights = SendAncillaryMessage::ScmRights(self.1);
-        let mut space = vec![MaybeUninit::uninit(); rights.size()];
-        let mut control = SendAncillaryBuffer::new(&mut space);
-        if !self.1.is_empty() && !control.push(rights) {
-            return Err(io::ErrorKind::InvalidInput.into());
-        }
-        Ok(sendmsg(
-            socket.as_fd(),
-            &[IoSlice::new(self.0)],
-            &mut control,
-            NO_SIGNAL,
-        )?)
-    }
-}
-
-/// Who writes to somebody who has gone gets an error, not a signal.
-#[cfg(not(target_vendor = "apple"))]
-const NO_SIGNAL: SendFlags = SendFlags::NOSIGNAL;
-#[cfg(target_vendor = "apple")]
-const NO_SIGNAL: SendFlags = SendFlags::empty();
-
-/// What is received is not handed on to other programs. (Elsewhere it is said afterwards.)
-#[cfg(any(target_os = "linux", target_os = "android"))]
-const CLOSE_ON_EXEC: RecvFlags = RecvFlags::CMSG_CLOEXEC;
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
-const CLOSE_ON_EXEC: RecvFlags = RecvFlags::empty();
-
-impl SystemCall for RecvMsg<'_> {
-    type Output = Message;
-    const READS: bool = true;
-
-    fn call(&mut self, socket: &socket2::Socket) -> io::Result<Message> {
-        let mut space = vec![MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(self.1))];
-        let mut control = RecvAncillaryBuffer::new(&mut space);
-        let mut bufs = [IoSliceMut::new(self.0)];
-        let received = recvmsg(socket.as_fd(), &mut bufs, &mut control, CLOSE_ON_EXEC)?;
-        let mut descriptors = Vec::new();
-        for message in control.drain() {
-            if let RecvAncillaryMessage::ScmRights(rights) = message {
-                descriptors.extend(rights);
-            }
-        }
-        #[cfg(not(any(target_os = "linux", target_os = "android")))]
-        for descriptor in &descriptors {
-            rustix::io::fcntl_setfd(descriptor, rustix::io::FdFlags::CLOEXEC)?;
-        }
-        // The space is rounded up, so there may be more than was asked for.
-        let cut = received
-            .flags
-            .intersects(ReturnFlags::TRUNC | ReturnFlags::CTRUNC);
-        let truncated = cut || descriptors.len() > self.1;
-        descriptors.truncate(self.1);
-        Ok(Message {
-            len: received.bytes,
-            descriptors,
-            truncated,
         })
     }
 }
