@@ -43,6 +43,7 @@
 //!     does not matter how the operation ends that has begun it; be it that it is leaked.
 //! F2. `ahead` is what was read and not handed out. The file's position is that of the system, less `ahead`.
 
+mod lines;
 mod operations;
 mod options;
 mod step;
@@ -54,6 +55,7 @@ use std::panic::Location;
 use std::path::Path;
 use std::sync::Arc;
 
+pub use lines::{Lines, NextLine, ReadLine, ReadUntil};
 pub use operations::{Ask, Flush, IntoStd, Open, Read, ReadExact, ReadToEnd, ReadToString, Write, WriteAll};
 pub use options::OpenOptions;
 use step::{Answer, At, Job};
@@ -426,7 +428,12 @@ impl File {
     /// ```
     #[track_caller]
     pub fn set_len(&mut self, length: u64) -> Ask<'_, ()> {
-        self.change(false, move |file| file.set_len(length))
+        // What was read ahead may not be there afterwards.
+        let work = Box::new(move |at: &mut At<'_>, _: &mut Vec<u8>| {
+            at.go_back()?;
+            at.file.set_len(length).map(|()| Answer::Nothing)
+        });
+        Ask::new(self, work, |_| Some(()), false, Location::caller())
     }
 
     /// Changes who may use the file.
@@ -576,6 +583,13 @@ impl File {
     fn forget_ahead(&mut self) {
         self.ahead = Vec::new();
         self.taken = 0;
+    }
+
+    /// The first `n` bytes of the buffer were read ahead.
+    fn keep(&mut self, n: usize) {
+        self.ahead.drain(..self.taken);
+        self.taken = 0;
+        self.ahead.extend_from_slice(&self.buffer[..n]);
     }
 
     /// Puts bytes back that were handed out, before all others.

@@ -93,7 +93,7 @@
 //! | `await spawn_thread(f)`, `AWAIT(coro)`, `TaskGroup.spawn_thread` | [`thread::spawn`], [`thread::await_`]`(\|\| future)`, [`TaskGroup::spawn_thread`] |
 //! | `@async_thread`, `await f()` and `f()` | [`async_thread`]`(f).await` and [`.call()`](AsyncThread::call) |
 //! | `with timeout_after(1):`, `with lock:` in such a thread | [`thread::timeout_after`], [`thread::Token`] for what stays in the kernel's thread |
-//! | `aopen(path)` | [`file::File::open`] and the like, [`file::OpenOptions`]; the methods of `std` |
+//! | `aopen(path)` | [`file::File::open`] and the like, [`file::OpenOptions`]; the methods of `std`, and [`lines`](file::File::lines) |
 //! | `socket.getaddrinfo` | [`net::lookup_host`]; [`open_connection`] and [`tcp_server`] take names |
 //! | `subprocess.run`, `check_output`, `CalledProcessError` | `subprocess::run`, `check_output`, `CalledProcessError`, see `subprocess`; `input=` and `check=` are methods |
 //! | `Popen(args, stdin=PIPE, ..)`, `communicate`, `wait`, `poll`, `kill` | `subprocess::Command`, as that of `std`, and `Child`; `shell=True` is `Command::new("sh").args(["-c", ..])` |

@@ -568,3 +568,109 @@ fn a_full_disk_is_told_and_what_was_written_is_there() {
     })
     .unwrap();
 }
+
+// ---- Lines
+
+#[test]
+fn lines_and_other_reads_go_on_where_the_last_has_ended() {
+    let (_guard, dir) = (Alone::start(), Dir::new("lines"));
+    let long = "x".repeat(300_000);
+    let path = dir.file(format!("one\r\ntwo\n\n{long}\nlast").as_bytes());
+    run(async {
+        let mut file = open_both(&path).await?;
+        let mut lines = file.lines();
+        assert_eq!(lines.next().await.unwrap()?, "one");
+        assert_eq!(lines.next().await.unwrap()?, "two");
+        assert_eq!(file.stream_position().await?, 9);
+        let mut line = String::from("appended: ");
+        assert_eq!(file.read_line(&mut line).await?, 1);
+        assert_eq!(line, "appended: \n");
+        assert_eq!(file.lines().next().await.unwrap()?, long);
+        assert_eq!(all(&mut file).await?, "last");
+        assert!(file.lines().next().await.is_none());
+        assert_eq!(file.read_line(&mut line).await?, 0);
+        // Written is where a line has ended, not where the read ahead has; and what was cut off is not read.
+        file.rewind().await?;
+        assert_eq!(file.lines().next().await.unwrap()?, "one");
+        file.write_all(b"TWO").await?;
+        let mut rest = Vec::new();
+        file.read_until(b'\n', &mut rest).await?;
+        assert_eq!(rest, b"\n");
+        file.set_len(10).await?;
+        assert_eq!(all(&mut file).await?, "\n");
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn a_line_that_is_no_text_is_still_to_be_read() {
+    let (_guard, dir) = (Alone::start(), Dir::new("no-text"));
+    let path = dir.file(b"gr\xfcn\nblau\n");
+    run(async {
+        let mut file = File::open(&path).await?;
+        for _ in 0..2 {
+            let mut line = String::new();
+            let error = file.read_line(&mut line).await.unwrap_err();
+            assert!(
+                matches!(&error, Error::Io(e) if e.kind() == io::ErrorKind::InvalidData),
+                "{error:?}"
+            );
+            assert!(line.is_empty());
+            assert!(file.lines().next().await.unwrap().is_err());
+        }
+        let mut bytes = Vec::new();
+        file.read_until(b'\n', &mut bytes).await?;
+        assert_eq!(bytes, b"gr\xfcn\n");
+        assert_eq!(all(&mut file).await?, "blau\n");
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn lines_that_are_interrupted_at_random_are_all_read_once() {
+    let (_guard, dir) = (Alone::start(), Dir::new("random-lines"));
+    let text: String = (0..3_000)
+        .map(|n| format!("{n}{}\n", "x".repeat((n * 7919) % 500 * (n % 50 / 49 * 400 + 1))))
+        .collect();
+    let path = dir.file(text.as_bytes());
+    run(async {
+        let mut file = File::open(&path).await?;
+        let (mut back, mut interrupted, mut n) = (String::new(), 0, 0_u64);
+        // Again, if the machine was too quick to be interrupted; the watchdog bounds it.
+        while back.len() < text.len() || interrupted == 0 {
+            if back.len() == text.len() {
+                back.clear();
+                file.rewind().await?;
+            }
+            n += 1;
+            let limit = Duration::from_micros(n * 31 % 60);
+            match n % 3 {
+                0 => match timeout_after(limit, file.read_line(&mut back)).await {
+                    Ok(_) => {}
+                    Err(Error::Timeout(progress)) => {
+                        assert_eq!(progress.bytes(), 0);
+                        interrupted += 1;
+                    }
+                    Err(error) => return Err(error),
+                },
+                1 => {
+                    // Dropped, not interrupted.
+                    let mut lines = file.lines();
+                    let (next, pause) = (Box::pin(lines.next()), Box::pin(yield_now()));
+                    if let Either::Right((Some(line), _)) = select(pause, next).await {
+                        back = back + &line? + "\n";
+                    }
+                }
+                _ => {
+                    let at = file.stream_position().await?;
+                    assert_eq!(at, back.len() as u64);
+                }
+            }
+        }
+        assert!(back == text);
+        Ok(())
+    })
+    .unwrap();
+}

@@ -15,10 +15,10 @@ use crate::traps;
 use crate::workers::RunInThread;
 
 /// How much is read or written in one call at most.
-const LARGEST: usize = 1 << 20;
+pub(super) const LARGEST: usize = 1 << 20;
 
 /// How much the first call of a read to the end asks for.
-const FIRST: usize = 1 << 16;
+pub(super) const FIRST: usize = 1 << 16;
 
 type Opener = Box<dyn FnOnce() -> io::Result<(std::fs::File, bool)> + Send>;
 
@@ -55,7 +55,7 @@ impl Future for Open {
 }
 
 /// Reads into the file's buffer. It is one system call, unless a signal comes in between.
-fn read_some(size: usize) -> Work {
+pub(super) fn read_some(size: usize) -> Work {
     Box::new(move |at, buffer| {
         if buffer.len() < size {
             buffer.resize(size, 0);
@@ -144,7 +144,7 @@ impl Call<'_> {
 }
 
 /// What the system says; a worker that gives another answer than it was asked for is a mistake of ours.
-fn unexpected(answer: io::Result<Answer>) -> Error {
+pub(super) fn unexpected(answer: io::Result<Answer>) -> Error {
     match answer {
         Err(error) => Error::Io(error),
         Ok(_) => Error::other("a worker has done something else with the file"),

@@ -316,12 +316,7 @@ impl File {
     fn settle(&mut self, reply: Reply) {
         let writes = reply.writes;
         match self.take(reply) {
-            Ok(Answer::Read(n)) => {
-                let mut bytes = self.unread().to_vec();
-                bytes.extend_from_slice(&self.buffer[..n]);
-                self.ahead = bytes;
-                self.taken = 0;
-            }
+            Ok(Answer::Read(n)) => self.keep(n),
             Err(error) if writes => self.failed = Some(error),
             Ok(_) | Err(_) => {}
         }

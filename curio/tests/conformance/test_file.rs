@@ -3,10 +3,15 @@
 //! | not translated | why |
 //! |---|---|
 //! | `test_read1`, `test_readinto1` | `read` is one call of the system's |
-//! | `test_readline`, `test_readlines`, `test_readiter`, `test_read_anext`, `test_read_anext2`, `test_writelines` | with the streams |
 //! | `test_must_be_asynccontext`, `test_bad_usage` | a file is open when it is there |
 //! | `test_sync_iter`, `test_sync_with`, `test_file_misc` | Python's `for`, `with` and `next()` |
 //! | `test_read_context` | the older form, gone from Python too |
+//!
+//! | differs | how |
+//! |---|---|
+//! | names | `readline`, `readlines` and `async for` are `read_line` and `lines` |
+//! | `anext(f, sentinel)` | `None` at the end |
+//! | `test_writelines` | `write_all`, of what is one piece |
 //!
 //! Files are of the real world, so these run on the real clock.
 
@@ -86,6 +91,69 @@ fn test_readinto() {
 }
 
 #[test]
+fn test_readline() {
+    let _guard = Alone::start();
+    with_input("readline", async |path| {
+        let mut f = File::open(path).await?;
+        let (mut data, mut line) = (Vec::new(), String::new());
+        while f.read_line(&mut line).await? > 0 {
+            data.push(std::mem::take(&mut line));
+        }
+        assert_eq!(data, ["line 1\n", "line 2\n", "line 3\n"]);
+        Ok(())
+    });
+}
+
+#[test]
+fn test_readlines() {
+    let _guard = Alone::start();
+    with_input("readlines", async |path| {
+        let mut f = File::open(path).await?;
+        let mut data = Vec::new();
+        while f.read_until(b'\n', &mut data).await? > 0 {}
+        assert_eq!(data, TEXT.as_bytes());
+        Ok(())
+    });
+}
+
+#[test]
+fn test_readiter() {
+    let _guard = Alone::start();
+    with_input("readiter", async |path| {
+        let mut f = File::open(path).await?;
+        let (mut lines, mut data) = (f.lines(), Vec::new());
+        while let Some(line) = lines.next().await {
+            data.push(line?);
+        }
+        assert_eq!(data, ["line 1", "line 2", "line 3"]);
+        Ok(())
+    });
+}
+
+#[test]
+fn test_read_anext() {
+    let _guard = Alone::start();
+    with_input("read_anext", async |path| {
+        let mut f = File::open(path).await?;
+        let mut lines = f.lines();
+        assert_eq!(lines.next().await.unwrap()?, "line 1");
+        assert_eq!(lines.next().await.unwrap()?, "line 2");
+        Ok(())
+    });
+}
+
+#[test]
+fn test_read_anext2() {
+    let _guard = Alone::start();
+    with_input("read_anext2", async |path| {
+        let mut f = File::open(path).await?;
+        f.seek(SeekFrom::End(0)).await?;
+        assert!(f.lines().next().await.is_none());
+        Ok(())
+    });
+}
+
+#[test]
 fn test_write() {
     let _guard = Alone::start();
     with_input("write", async |path| {
@@ -95,6 +163,19 @@ fn test_write() {
         f.flush().await?;
         drop(f);
         assert_eq!(std::fs::read(&path)?, b"Hello World\nand more\n");
+        Ok(())
+    });
+}
+
+#[test]
+fn test_writelines() {
+    let _guard = Alone::start();
+    with_input("writelines", async |path| {
+        let mut f = File::create(&path).await?;
+        f.write_all(&["Hello World\n", "Second Line\n"].concat().into_bytes())
+            .await?;
+        drop(f);
+        assert_eq!(std::fs::read(&path)?, b"Hello World\nSecond Line\n");
         Ok(())
     });
 }
