@@ -8,7 +8,7 @@ use std::io::{self, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use common::{Alone, Counted, counted, run, virtually};
+use common::{Alone, Counted, counted, lets_others_run, run, virtually};
 use curio::file::{File, OpenOptions};
 use curio::{Error, Kernel, Result, run_in_thread, spawn, timeout_after, yield_now};
 use futures::future::{Either, poll_immediate, select};
@@ -671,6 +671,24 @@ fn lines_that_are_interrupted_at_random_are_all_read_once() {
         }
         assert!(back == text);
         Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn nothing_to_do_is_no_reason_to_let_nobody_run() {
+    let (_guard, dir) = (Alone::start(), Dir::new("nothing"));
+    let path = dir.file(b"one\ntwo\n");
+    run(async {
+        let mut file = open_both(&path).await?;
+        lets_others_run(async || file.read_exact(&mut []).await.unwrap()).await?;
+        lets_others_run(async || file.write_all(&[]).await.unwrap()).await?;
+        lets_others_run(async || file.flush().await.unwrap()).await?;
+        lets_others_run(async || {
+            let file = File::from(std::fs::File::open(&path).unwrap());
+            drop(file.into_std().await.unwrap());
+        })
+        .await
     })
     .unwrap();
 }

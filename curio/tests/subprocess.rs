@@ -19,7 +19,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 use std::{env, fs, process, thread};
 
-use common::{Watchdog, virtually_under};
+use common::{Watchdog, lets_others_run, virtually_under};
 use curio::signal::{self, SIGCHLD, SIGKILL, SIGTERM, SIGUSR1};
 use curio::subprocess::{CalledProcessError, Child, Command, Stdio, check_output};
 use curio::{
@@ -509,6 +509,21 @@ fn others_may_watch_the_signal_too() {
         drop(signals);
         subprocess::run(Command::new("true")).await.map(drop)
     });
+}
+
+#[test]
+fn one_that_has_ended_or_never_begun_is_no_reason_to_let_nobody_run() {
+    alone(
+        "one_that_has_ended_or_never_begun_is_no_reason_to_let_nobody_run",
+        || async {
+            let mut child = Command::new("true").spawn()?;
+            child.wait().await?;
+            lets_others_run(async || assert!(child.wait().await.unwrap().success())).await?;
+            lets_others_run(async || drop(child.communicate(b"").await.unwrap())).await?;
+            lets_others_run(async || drop(child.communicate(b"x").await.unwrap_err())).await?;
+            lets_others_run(async || drop(subprocess::run(Command::new("no/such")).await.unwrap_err())).await
+        },
+    );
 }
 
 // ---- Many

@@ -21,7 +21,7 @@ use crate::lookup::LookupHost;
 use crate::server::{is_about_one_connection, is_exhaustion};
 use crate::task::{Task, task};
 use crate::time::Sleep;
-use crate::traps::{Label, WaitList, Waiting};
+use crate::traps::{Label, WaitList, Waiting, poll_budget};
 
 /// So many are greeted at once; others wait in the system's queue meanwhile.
 const AT_ONCE: usize = 128;
@@ -180,6 +180,7 @@ impl<'a> Accept<'a> {
 
     fn poll_accepted(&mut self, cx: &mut TaskContext<'_>) -> Poll<Result<Connection>> {
         if self.shared.closed.get() {
+            ready!(poll_budget(cx));
             return Poll::Ready(Err(Error::Closed));
         }
         let greeted = self.shared.greetings.greeted.borrow_mut().pop_front();

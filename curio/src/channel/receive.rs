@@ -92,6 +92,7 @@ impl<'a> Receiving<'a> {
             self.inbox = self.connection.inbox.take();
         }
         let Some(mut inbox) = self.inbox.take() else {
+            ready!(poll_budget(cx));
             return Poll::Ready(Err(Error::Busy(Busy::Reader)));
         };
         let limit = self.limit.unwrap_or_else(|| self.connection.limit.get());
@@ -119,11 +120,13 @@ impl<'a> Receiving<'a> {
     ) -> Poll<Result<Option<Found>>> {
         let mut read = false;
         if self.connection.closed.get() {
+            ready!(poll_budget(cx));
             self.waiting.complete();
             return Poll::Ready(Err(Error::Closed));
         }
         loop {
             if let Some(broken) = inbox.broken {
+                ready!(poll_budget(cx));
                 return Poll::Ready(Err(broken.error()));
             }
             let bytes = inbox.buffer.filled();

@@ -14,7 +14,7 @@ use serde::Serialize;
 use super::connection::Connection;
 use super::pickle;
 use crate::error::{Busy, Error, Result};
-use crate::traps::Waiting;
+use crate::traps::{Waiting, poll_budget};
 
 /// Bytes up to here are copied behind the head.
 const COPIED: usize = 16 * 1024;
@@ -173,6 +173,9 @@ impl Future for Send<'_> {
 
 impl Send<'_> {
     fn poll_sent(&mut self, cx: &mut TaskContext<'_>) -> Poll<Result<()>> {
+        if self.bad.is_some() {
+            ready!(poll_budget(cx));
+        }
         if let Some(bad) = self.bad.take() {
             return Poll::Ready(Err(bad));
         }
@@ -218,6 +221,9 @@ impl Future for Flush<'_> {
     type Output = Result<()>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Result<()>> {
+        if !self.sending.waiting.is_waiting() {
+            ready!(poll_budget(cx));
+        }
         let flushed = ready!(self.sending.poll_turn(cx));
         self.sending.give_back();
         Poll::Ready(flushed)
@@ -246,6 +252,7 @@ impl<'a> Sending<'a> {
     /// Sends what was left of the message before, so that it is this one's turn.
     fn poll_turn(&mut self, cx: &mut TaskContext<'_>) -> Poll<Result<()>> {
         if self.connection.closed.get() {
+            ready!(poll_budget(cx));
             self.waiting.complete();
             return Poll::Ready(Err(Error::Closed));
         }
@@ -254,7 +261,10 @@ impl<'a> Sending<'a> {
         }
         match &mut self.outbox {
             Some(outbox) => outbox.poll_flush(self.connection, &mut self.waiting, cx, self.place),
-            None => Poll::Ready(Err(Error::Busy(Busy::Writer))),
+            None => {
+                ready!(poll_budget(cx));
+                Poll::Ready(Err(Error::Busy(Busy::Writer)))
+            }
         }
     }
 

@@ -213,6 +213,9 @@ impl Future for ReadExact<'_> {
                 Err(error) => return Poll::Ready(Err(error.after_bytes(*done))),
             }
         }
+        if *done == 0 {
+            ready!(traps::poll_budget(cx));
+        }
         Poll::Ready(Ok(()))
     }
 }
@@ -394,6 +397,9 @@ impl Future for WriteAll<'_> {
                 }
             }
         }
+        if *done == 0 {
+            ready!(traps::poll_budget(cx));
+        }
         Poll::Ready(Ok(()))
     }
 }
@@ -412,6 +418,9 @@ impl Future for Flush<'_> {
     type Output = Result<()>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Result<()>> {
+        if self.0.file.job.is_none() {
+            ready!(traps::poll_budget(cx));
+        }
         self.0.poll_failure(cx)
     }
 }
@@ -491,6 +500,9 @@ impl Future for IntoStd {
         let Some(at) = file else {
             panic!("an IntoStd was polled after it had completed");
         };
+        if at.job.is_none() {
+            ready!(traps::poll_budget(cx));
+        }
         let mut result = ready!(step.settle(at, cx));
         if let (Ok(()), Some(error)) = (&result, at.failed.take()) {
             result = Err(Error::Io(error));

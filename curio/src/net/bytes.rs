@@ -219,6 +219,9 @@ impl<S: Readable> Future for ReadExact<'_, S> {
                 Err(error) => return Poll::Ready(Err(error.after_bytes(*done))),
             }
         }
+        if *done == 0 {
+            ready!(poll_budget(cx));
+        }
         Poll::Ready(Ok(()))
     }
 }
@@ -308,6 +311,9 @@ impl<S: Writable> Future for WriteAll<'_, S> {
                 Ok(n) => *done += n,
                 Err(error) => return Poll::Ready(Err(error.after_bytes(*done))),
             }
+        }
+        if *done == 0 {
+            ready!(poll_budget(cx));
         }
         let flushed = ready!(stream.poll_flush(waiting, cx, place));
         Poll::Ready(flushed.map_err(|error| error.after_bytes(*done)))

@@ -18,7 +18,7 @@ use crate::error::{Error, Result};
 use crate::lookup::LookupHost;
 use crate::readiness::Direction;
 use crate::stream::Stream;
-use crate::traps::Waiting;
+use crate::traps::{Waiting, poll_budget};
 
 /// A connection, as [`std::net::TcpStream`]. Its methods take `&self`, so that two tasks can share it through an `Rc`:
 /// one that reads and one that writes.
@@ -489,6 +489,7 @@ impl Future for Connect {
         loop {
             let Some((stream, addr)) = attempt else {
                 let Some(addr) = addrs.next() else {
+                    ready!(poll_budget(cx));
                     let Some(error) = last.take() else {
                         panic!("a Connect was polled after it had completed")
                     };

@@ -123,6 +123,9 @@ impl<S: Readable> Future for ReadExact<'_, S> {
             // What it has goes back when it is dropped: nobody can use the stream before.
             return Poll::Ready(Err(error));
         }
+        if this.done == 0 {
+            ready!(poll_budget(cx));
+        }
         this.done = 0;
         Poll::Ready(Ok(()))
     }

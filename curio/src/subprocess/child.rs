@@ -379,6 +379,7 @@ impl Future for Communicate<'_> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Self::Output> {
         let Communicate { child, input, talk } = &mut *self;
         if child.stdin.is_none() && talk.written < input.len() {
+            ready!(poll_budget(cx));
             let message = "there is input for a child, and no pipe for it";
             return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidInput, message).into()));
         }

@@ -22,6 +22,7 @@ use super::child::Child;
 use super::command::{Command, Stdio};
 use super::talk::{End, Talk};
 use crate::error::{Error, Result};
+use crate::traps::poll_budget;
 
 /// Starts a program, talks to it and waits for its end (Python Curio: `run`). What the command says to be piped is collected,
 /// and all else goes where it says. The command may be owned, as a task of its own wants it, or borrowed.
@@ -183,6 +184,9 @@ impl<C: BorrowMut<Command>> Future for Run<C> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Result<Output>> {
         let this = &mut *self;
+        if matches!(this.stage, Stage::New(_)) {
+            ready!(poll_budget(cx));
+        }
         loop {
             this.stage = match std::mem::replace(&mut this.stage, Stage::Over) {
                 Stage::New(command) => this.start(command)?,

@@ -4,7 +4,7 @@
 //! errors does not read its input.
 
 use std::panic::Location;
-use std::task::{Context as TaskContext, Poll};
+use std::task::{Context as TaskContext, Poll, ready};
 
 use super::PROCESS_WAIT;
 use super::child::Child;
@@ -13,7 +13,7 @@ use crate::context::{self, Outside};
 use crate::error::{Error, Result};
 use crate::net::bytes::Writable;
 use crate::stream::FileStream;
-use crate::traps::Waiting;
+use crate::traps::{Waiting, poll_budget};
 
 use std::process::ExitStatus;
 
@@ -81,6 +81,7 @@ impl Talk {
             }
         }
         if child.stdin.is_none() && child.stdout.is_none() && child.stderr.is_none() {
+            ready!(poll_budget(cx));
             return self.end.poll(cx);
         }
         // Nor is it at an end if there is always something to read: it looks for interruptions each time.

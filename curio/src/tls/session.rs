@@ -22,6 +22,8 @@ pub(super) struct Session {
     broken: Option<rustls::Error>,
     /// We have said that nothing more comes.
     finished: bool,
+    /// Everything was read that will ever come.
+    ended: bool,
     closed: bool,
     /// Whether the peer may end without saying so (L4).
     tolerant: bool,
@@ -35,6 +37,7 @@ impl Session {
             held: Vec::new(),
             broken: None,
             finished: false,
+            ended: false,
             closed: false,
             tolerant,
         }
@@ -50,7 +53,7 @@ impl Session {
 
     /// Whether a read needs nothing from the socket.
     pub(super) fn is_readable(&self) -> bool {
-        self.plaintext > 0 || !self.held.is_empty() || self.broken.is_some()
+        self.plaintext > 0 || !self.held.is_empty() || self.broken.is_some() || self.ended || self.closed
     }
 
     /// Reads what is there. None: nothing is.
@@ -62,9 +65,13 @@ impl Session {
             match self.conn.reader().read(buf) {
                 Ok(n) => {
                     self.plaintext -= n.min(self.plaintext);
+                    self.ended = n == 0;
                     return Ok(Some(n));
                 }
-                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return self.truncated(),
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                    self.ended = true;
+                    return self.truncated();
+                }
                 Err(error) if error.kind() != io::ErrorKind::WouldBlock => return Err(Error::Io(error)),
                 Err(_) => self.plaintext = 0,
             }

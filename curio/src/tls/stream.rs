@@ -257,6 +257,7 @@ impl<S: Carrier> Readable for TlsStream<S> {
         place: &'static Location<'static>,
     ) -> Poll<Result<usize>> {
         if buf.is_empty() {
+            ready!(poll_budget(cx));
             return Poll::Ready(Ok(0));
         }
         // What was paid for with a look at the socket costs nothing more.

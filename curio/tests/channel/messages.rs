@@ -10,7 +10,7 @@ use std::time::Duration;
 use curio::channel::Connection;
 use curio::{Busy, Error, Kernel, Result, WithTimeout, spawn, yield_now};
 
-use crate::common::{Watchdog, virtually_under};
+use crate::common::{Watchdog, lets_others_run, virtually_under};
 use crate::{SEC, by_hand, cleanly, io_error, pair};
 
 #[test]
@@ -356,5 +356,24 @@ fn a_closed_peer_is_an_error_for_the_sender() {
         let error: Result<()> = sending.timeout(10 * SEC).await;
         assert!(matches!(error, Err(Error::Io(_))), "{error:?}");
         Ok(())
+    });
+}
+
+#[test]
+fn what_fails_at_once_is_no_reason_to_let_nobody_run() {
+    cleanly(async || {
+        let (one, two) = pair().await?;
+        lets_others_run(async || one.flush().await.unwrap()).await?;
+        lets_others_run(async || drop(one.send(&u128::MAX).await.unwrap_err())).await?;
+        one.close();
+        lets_others_run(async || drop(one.send(&1).await.unwrap_err())).await?;
+        lets_others_run(async || drop(one.recv::<u8>().await.unwrap_err())).await?;
+        lets_others_run(async || assert!(two.next::<u8>().await.is_none())).await?;
+        let (broken, peer) = by_hand().await?;
+        peer.write_all(&[0xff, 0, 0, 0]).await?;
+        lets_others_run(async || drop(broken.recv::<u8>().await.unwrap_err())).await?;
+        let ch = crate::channel()?;
+        ch.close();
+        lets_others_run(async || drop(ch.accept(None).await.unwrap_err())).await
     });
 }

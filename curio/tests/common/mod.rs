@@ -147,6 +147,22 @@ fn check(kernel: &Kernel, program: &impl AsyncFn(World) -> Result<()>, world: Wo
     );
 }
 
+/// Does the same again and again, until another task has run: whatever completes at once, be it with an error, must let others
+/// run now and then.
+#[track_caller]
+pub fn lets_others_run(mut op: impl AsyncFnMut()) -> impl Future<Output = Result<()>> {
+    let place = std::panic::Location::caller();
+    async move {
+        let (other, mut times) = (curio::spawn(async { Ok(()) }), 0);
+        while !other.terminated() {
+            op().await;
+            times += 1;
+            assert!(times < 10_000, "what is at {place} lets nobody run");
+        }
+        other.join().await
+    }
+}
+
 /// Runs a program of the outside world, after which no task may be left, nor anything else.
 #[track_caller]
 pub fn cleanly(program: impl AsyncFnOnce() -> Result<()>) {

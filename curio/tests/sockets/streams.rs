@@ -5,8 +5,12 @@ use std::time::Duration;
 
 use curio::net::UnixStream;
 use curio::stream::{SocketStream, Stream};
-use curio::{Busy, Error, Result, TaskGroup, disable_cancellation, sleep, spawn, timeout_after, yield_now};
+use curio::{
+    Busy, Error, Result, TaskGroup, disable_cancellation, open_connection, sleep, spawn, timeout_after,
+    yield_now,
+};
 
+use crate::common::lets_others_run;
 use crate::faults::Random;
 use crate::{cleanly, pair};
 
@@ -525,4 +529,21 @@ mod futures_io {
             Ok(())
         });
     }
+}
+
+#[test]
+fn nothing_to_do_is_no_reason_to_let_nobody_run() {
+    cleanly(async || {
+        let (one, two) = pair().await?;
+        lets_others_run(async || one.write_all(&[]).await.unwrap()).await?;
+        lets_others_run(async || one.read_exact(&mut []).await.unwrap()).await?;
+        let mut s = one.into_stream();
+        lets_others_run(async || s.write_all(&[]).await.unwrap()).await?;
+        lets_others_run(async || s.read_exact(&mut []).await.unwrap()).await?;
+        lets_others_run(async || s.write_lines([""; 0]).await.unwrap()).await?;
+        lets_others_run(async || s.flush().await.unwrap()).await?;
+        drop(two);
+        lets_others_run(async || assert!(s.lines().next().await.is_none())).await?;
+        lets_others_run(async || drop(open_connection("nonsense").await.unwrap_err())).await
+    });
 }

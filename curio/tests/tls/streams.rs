@@ -9,6 +9,7 @@ use curio::net::UnixStream;
 use curio::tls::{Acceptor, Connector, TlsStream};
 use curio::{Busy, Error, Result, TaskGroup, ignore_after, sleep, spawn, yield_now};
 
+use crate::common::lets_others_run;
 use crate::{Random, cleanly, client, kind, noise, pair, pair_of, server};
 
 /// Sends all of it, and the goodbye.
@@ -367,5 +368,19 @@ fn it_can_be_used_by_the_futures_crates() {
         AsyncWriteExt::close(&mut one).await?;
         assert!(receiver.join().await? == data);
         Ok(())
+    });
+}
+
+#[test]
+fn nothing_to_do_is_no_reason_to_let_nobody_run() {
+    cleanly(async || {
+        let (one, two) = pair().await?;
+        lets_others_run(async || one.write_all(&[]).await.unwrap()).await?;
+        lets_others_run(async || assert_eq!(one.read(&mut []).await.unwrap(), 0)).await?;
+        two.shutdown().await?;
+        lets_others_run(async || assert_eq!(one.read(&mut [0]).await.unwrap(), 0)).await?;
+        one.close();
+        lets_others_run(async || drop(one.read(&mut [0]).await.unwrap_err())).await?;
+        lets_others_run(async || drop(one.write(&[0]).await.unwrap_err())).await
     });
 }
