@@ -167,7 +167,8 @@ impl<S: Transport> Stream<S> {
     ///
     /// # Errors
     ///
-    /// [`Error::Io`](crate::Error::Io) where the system refuses.
+    /// [`Error::Io`](crate::Error::Io) where the system refuses; from the half that writes to TLS, also where there is no room for
+    /// the goodbye, for which [`shutdown`](Stream::shutdown) waits.
     ///
     /// ```
     /// use curio::net::UnixStream;

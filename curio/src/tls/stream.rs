@@ -337,7 +337,14 @@ impl<S: Carrier> Writable for TlsStream<S> {
     fn finish(&self) -> Result<()> {
         self.session.borrow_mut().finish();
         while self.session.borrow().wants_send() {
-            self.io.try_send(&mut |to| self.session.borrow_mut().send(to))?;
+            match self.io.try_send(&mut |to| self.session.borrow_mut().send(to)) {
+                Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
+                    let text =
+                        "there is no room for TLS's goodbye (close_notify) now; `shutdown` waits for it";
+                    return Err(Error::Io(io::Error::new(error.kind(), text)));
+                }
+                sent => sent?,
+            };
         }
         self.io.finish()
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use curio::net::UnixStream;
 use curio::tls::{Acceptor, Connector, TlsStream};
-use curio::{Busy, Error, Result, TaskGroup, ignore_after, sleep, spawn, yield_now};
+use curio::{Busy, Error, Result, TaskGroup, WithTimeout, ignore_after, sleep, spawn, yield_now};
 
 use crate::common::lets_others_run;
 use crate::{Random, cleanly, client, kind, noise, pair, pair_of, server};
@@ -382,5 +382,29 @@ fn nothing_to_do_is_no_reason_to_let_nobody_run() {
         one.close();
         lets_others_run(async || drop(one.read(&mut [0]).await.unwrap_err())).await?;
         lets_others_run(async || drop(one.write(&[0]).await.unwrap_err())).await
+    });
+}
+
+#[test]
+fn a_half_that_has_no_room_for_its_goodbye_says_so() {
+    cleanly(async || {
+        let (one, two) = UnixStream::pair()?;
+        let accepting = spawn(Acceptor::from(server()).accept(two));
+        let one = Connector::from(client()).connect("localhost", one).await?;
+        let mut two = accepting.join().await?.into_stream();
+        let (_read, mut write) = one.into_stream().split();
+        let written = write
+            .write_all(&vec![0; 10_000_000])
+            .timeout(Duration::from_millis(20))
+            .await;
+        let Err(Error::Timeout(progress)) = written else {
+            panic!("{written:?}")
+        };
+        let error = write.close().unwrap_err();
+        assert!(error.to_string().contains("`shutdown` waits for it"), "{error}");
+        let reader = spawn(async move { two.read_to_end(&mut Vec::new()).await });
+        write.shutdown().await?;
+        assert_eq!(reader.join().await?, progress.bytes());
+        Ok(())
     });
 }
