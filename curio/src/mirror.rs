@@ -29,21 +29,29 @@
 
 #![cfg_attr(not(all(unix, feature = "monitor")), allow(dead_code))]
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+mod desk;
+mod scribe;
+mod show;
+
+use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::panic::Location;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::mpsc::{self, RecvTimeoutError, SyncSender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::contain::contain;
-use crate::context::{self, Clock, Context};
-use crate::key::{Key, NONE};
+use crate::context::{self, Clock};
+use crate::key::Key;
 use crate::name::Name;
 use crate::remote::Remote;
-use crate::tables::Tables;
 use crate::waits::Label;
+
+use desk::Desk;
+pub(crate) use desk::{Answer, Silence};
+pub(crate) use scribe::Scribe;
+
+/// How many tasks there are in a slice of the roster (M1).
+pub(crate) const SLICE: usize = 256;
 
 /// See the module's documentation.
 pub(crate) struct Mirror {
@@ -60,16 +68,6 @@ pub(crate) struct Mirror {
     wanted: AtomicBool,
     desk: Mutex<Desk>,
     remote: Arc<Remote>,
-}
-
-/// Something to be done in the kernel's thread, between two runs of tasks.
-type Work = Box<dyn FnOnce(&Context) + Send>;
-
-#[derive(Default)]
-struct Desk {
-    /// M5.
-    closed: bool,
-    requests: VecDeque<Work>,
 }
 
 /// What is known of a task.
@@ -136,25 +134,6 @@ pub(crate) struct Row {
     pub(crate) is_waiting: bool,
 }
 
-/// Why there is no answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Silence {
-    /// The kernel is busy, or does not run.
-    Busy,
-    /// The kernel has ended.
-    Gone,
-}
-
-/// Where an answer goes. Dropping it tells that there is none.
-pub(crate) struct Answer<R>(SyncSender<R>);
-
-impl<R> Answer<R> {
-    /// If it comes too late, nobody hears it.
-    pub(crate) fn give(self, answer: R) {
-        let _ = self.0.try_send(answer);
-    }
-}
-
 /// Nothing of the user's runs under these locks.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -175,8 +154,6 @@ impl Mirror {
         })
     }
 
-    // ---- For those who look
-
     /// How many tasks there are.
     pub(crate) fn len(&self) -> usize {
         lock(&self.roster).len()
@@ -187,13 +164,13 @@ impl Mirror {
         lock(&self.roster).get(&id).cloned()
     }
 
-    /// Up to so many tasks with greater ids than `after`, by id.
-    pub(crate) fn slice(&self, after: u64, count: usize) -> Vec<Arc<Entry>> {
+    /// Some tasks with greater ids than `after`, by id: none if there are no more.
+    pub(crate) fn slice(&self, after: u64) -> Vec<Arc<Entry>> {
         let roster = lock(&self.roster);
         let after = (Bound::Excluded(after), Bound::Unbounded);
         roster
             .range(after)
-            .take(count)
+            .take(SLICE)
             .map(|(_, entry)| entry.clone())
             .collect()
     }
@@ -243,271 +220,35 @@ impl Mirror {
             false => self.timing.fetch_sub(1, Ordering::Relaxed),
         };
     }
+}
 
-    // ---- Requests
+#[cfg(all(test, unix, feature = "monitor"))]
+mod tests {
+    use super::*;
+    use crate::context::Context;
+    use crate::{Event, Kernel, spawn, yield_now};
 
-    /// Has something done in the kernel's thread, when it has time. False if there is no kernel any more.
-    pub(crate) fn tell(&self, work: impl FnOnce(&Context) + Send + 'static) -> bool {
-        let mut desk = lock(&self.desk);
-        if desk.closed {
-            return false;
-        }
-        desk.requests.push_back(Box::new(work));
-        drop(desk);
-        self.wanted.store(true, Ordering::Release);
-        self.remote.ring();
-        true
-    }
-
-    /// Asks something of the kernel, and waits for so long for the answer, which may be given later. A question that was not
-    /// answered is withdrawn.
-    pub(crate) fn ask<R: Send + 'static>(
-        &self,
-        patience: Duration,
-        question: impl FnOnce(&Context, Answer<R>) + Send + 'static,
-    ) -> Result<R, Silence> {
-        let (answer, answered) = mpsc::sync_channel(1);
-        let withdrawn = Arc::new(AtomicBool::new(false));
-        let asked = self.tell({
-            let withdrawn = withdrawn.clone();
-            move |context| {
-                if !withdrawn.load(Ordering::Relaxed) {
-                    question(context, Answer(answer));
-                }
+    /// M1: the kernel's lock is never held for more than a slice.
+    #[test]
+    fn the_roster_is_read_in_slices() {
+        let path = std::env::temp_dir().join(format!("curio-mirror-{}", std::process::id()));
+        let monitor = crate::monitor::Monitor::new().socket(&path);
+        let kernel = Kernel::builder().monitor(monitor).build().unwrap();
+        let slices = kernel.run(async {
+            let never = Event::new();
+            for _ in 0..2 * SLICE {
+                let never = never.clone();
+                spawn(async move { never.wait().await });
             }
+            yield_now().await?;
+            let mirror = context::with(|context: Option<&Context>| context?.mirror.clone()).unwrap();
+            let (mut after, mut slices) = (0, Vec::new());
+            while let Some(last) = mirror.slice(after).last() {
+                slices.push(mirror.slice(after).len());
+                after = last.id;
+            }
+            Ok(slices)
         });
-        if !asked {
-            return Err(Silence::Gone);
-        }
-        answered.recv_timeout(patience).map_err(|silence| {
-            withdrawn.store(true, Ordering::Relaxed);
-            match silence {
-                RecvTimeoutError::Timeout => Silence::Busy,
-                RecvTimeoutError::Disconnected => Silence::Gone,
-            }
-        })
+        assert_eq!(slices.unwrap(), [SLICE, SLICE, 1]);
     }
-
-    // ---- For the kernel
-
-    /// Whether there are requests.
-    #[inline]
-    pub(crate) fn is_wanted(&self) -> bool {
-        self.wanted.load(Ordering::Relaxed)
-    }
-
-    /// Does what was asked for. No borrow of the tables is held meanwhile, and no task runs.
-    #[cold]
-    pub(crate) fn answer(&self, context: &Context) {
-        self.wanted.store(false, Ordering::Relaxed);
-        // Only what is there now: who asks again and again must not keep the kernel from its tasks.
-        let requests = std::mem::take(&mut lock(&self.desk).requests);
-        for work in requests {
-            contain(|| work(context));
-        }
-    }
-
-    /// The kernel ends (M5).
-    pub(crate) fn close(&self) {
-        let mut desk = lock(&self.desk);
-        desk.closed = true;
-        let requests = std::mem::take(&mut desk.requests);
-        drop(desk);
-        drop(requests);
-    }
-}
-
-/// The kernel's end of the mirror: who writes it.
-pub(crate) struct Scribe {
-    mirror: Arc<Mirror>,
-    /// By the places of their tasks.
-    entries: Vec<Option<Arc<Entry>>>,
-    /// The task that ran last, until it is known what it does now; or that is running.
-    last: u32,
-    /// Whose run is timed, and when that began.
-    began: Option<(Arc<Entry>, Instant)>,
-    /// Who has what those on a list wait for: noted when the first one begins to wait, and whenever it is handed on. So a
-    /// lock that nobody waits for costs nothing here.
-    holders: HashMap<u32, Holder>,
-}
-
-impl Scribe {
-    pub(crate) fn new(mirror: Arc<Mirror>) -> Scribe {
-        Scribe {
-            mirror,
-            entries: Vec::new(),
-            last: NONE,
-            began: None,
-            holders: HashMap::new(),
-        }
-    }
-
-    fn entry(&self, task: u32) -> Option<&Arc<Entry>> {
-        self.entries.get(task as usize)?.as_ref()
-    }
-
-    pub(crate) fn created(&mut self, tables: &Tables, task: u32) {
-        let slot = tables.slot(task);
-        let entry = Arc::new(Entry {
-            id: slot.id(),
-            index: task,
-            name: tables.name(slot),
-            parent: self.mirror.running(),
-            spawned: slot.spawned,
-            daemon: slot.is_daemon(),
-            cycles: AtomicU64::new(0),
-            ready: AtomicBool::new(true),
-            busy: AtomicU64::new(0),
-            longest: AtomicU64::new(0),
-            group: AtomicUsize::new(0),
-            wait: Mutex::new(Waits {
-                label: Label::FOREIGN_WAIT,
-                place: None,
-                sleep: None,
-                timeout: None,
-                cancelled: None,
-            }),
-        });
-        let place = task as usize;
-        if self.entries.len() <= place {
-            self.entries.resize_with(place + 1, || None);
-        }
-        self.entries[place] = Some(entry.clone());
-        lock(&self.mirror.roster).insert(entry.id, entry);
-    }
-
-    pub(crate) fn terminated(&mut self, task: u32) {
-        if let Some(entry) = self.entries.get_mut(task as usize).and_then(Option::take) {
-            lock(&self.mirror.roster).remove(&entry.id);
-        }
-    }
-
-    /// The task enters the ready queue, or is in there (M3).
-    pub(crate) fn ready(&self, task: u32) {
-        if let Some(entry) = self.entry(task) {
-            entry.ready.store(true, Ordering::Relaxed);
-        }
-    }
-
-    /// The task is in this group from now on.
-    pub(crate) fn grouped(&self, task: u32, group: usize) {
-        if let Some(entry) = self.entry(task) {
-            entry.group.store(group, Ordering::Relaxed);
-        }
-    }
-
-    /// Who has what those on the list wait for. None: it is a new list, or nobody can have what it is for.
-    pub(crate) fn set_holder(&mut self, list: u32, holder: Option<Holder>) {
-        match holder {
-            Some(holder) => self.holders.insert(list, holder),
-            None => self.holders.remove(&list),
-        };
-    }
-
-    /// What the task waited for on the list is its own now.
-    pub(crate) fn handed_on(&mut self, list: u32, task: Option<Key>) {
-        if let Some(Holder::Task(holder)) = self.holders.get_mut(&list) {
-            *holder = task;
-        }
-    }
-
-    pub(crate) fn holder(&self, list: u32) -> Option<Holder> {
-        self.holders.get(&list).copied()
-    }
-
-    pub(crate) fn cancelled(&self, task: u32) {
-        if let Some(entry) = self.entry(task) {
-            lock(&entry.wait).cancelled = Some(Instant::now());
-        }
-    }
-
-    /// The task that ran last, if it is not known yet what it does now.
-    #[inline]
-    pub(crate) fn last(&self) -> Option<u32> {
-        (self.last != NONE).then_some(self.last)
-    }
-
-    /// A task is about to run. The last one, if there was one, is in the queue again.
-    #[inline]
-    pub(crate) fn running(&mut self, task: u32) {
-        let Scribe {
-            mirror,
-            entries,
-            last,
-            ..
-        } = self;
-        if let Some(Some(entry)) = entries.get(task as usize) {
-            *last = task;
-            mirror.running.store(entry.id, Ordering::Relaxed);
-            count(&entry.cycles, 1);
-            count(&mirror.turns, 1);
-            if mirror.timing.load(Ordering::Relaxed) != 0 {
-                self.time(task);
-            }
-        }
-    }
-
-    /// A task is run out of turn: that is not counted.
-    pub(crate) fn looks(&mut self, task: u32) {
-        if let Some(Some(entry)) = self.entries.get(task as usize) {
-            self.last = task;
-            self.mirror.running.store(entry.id, Ordering::Relaxed);
-        }
-    }
-
-    /// No task runs. Gives the one that ran last, if it is not known yet what it does now and it has not ended.
-    pub(crate) fn suspended(&mut self) -> Option<u32> {
-        if self.began.is_some() {
-            // (If nobody wants to know any more, it began before that, at most a batch of runs ago.)
-            self.time(NONE);
-        }
-        let last = std::mem::replace(&mut self.last, NONE);
-        let id = self.mirror.running.load(Ordering::Relaxed);
-        self.mirror.running.store(0, Ordering::Relaxed);
-        // If the task has ended, there may be another one at its place already.
-        self.entry(last)
-            .is_some_and(|entry| entry.id == id)
-            .then_some(last)
-    }
-
-    /// The run that is timed, if one is, ends; and that of this task begins.
-    #[cold]
-    fn time(&mut self, task: u32) {
-        let now = Instant::now();
-        if let Some((entry, began)) = self.began.take() {
-            let took = context::nanos(now - began);
-            count(&entry.busy, took);
-            entry.longest.fetch_max(took, Ordering::Relaxed);
-        }
-        if self.mirror.timing.load(Ordering::Relaxed) != 0
-            && let Some(entry) = self.entry(task)
-        {
-            self.began = Some((entry.clone(), now));
-        }
-    }
-
-    /// The task waits from now on.
-    pub(crate) fn waits(&self, task: u32, outlook: Waits) {
-        if let Some(entry) = self.entry(task) {
-            let mut wait = lock(&entry.wait);
-            let cancelled = wait.cancelled;
-            *wait = Waits { cancelled, ..outlook };
-            drop(wait);
-            // M3.
-            entry.ready.store(false, Ordering::Release);
-        }
-    }
-
-    pub(crate) fn set_time(&self, now: u64) {
-        self.mirror.virtual_now.store(now, Ordering::Relaxed);
-    }
-}
-
-/// Counts what only the kernel's thread counts.
-#[inline]
-fn count(counter: &AtomicU64, more: u64) {
-    counter.store(
-        counter.load(Ordering::Relaxed).wrapping_add(more),
-        Ordering::Relaxed,
-    );
 }

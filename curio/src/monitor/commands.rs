@@ -1,24 +1,25 @@
-//! What can be asked for, and the answers.
+//! What can be asked for, and the answers: the short ones are here, each of the others has a file of its own.
+//!
+//! An answer is a text, or a job that goes on with it when what was written so far has been taken. A piece of it concerns a
+//! bounded number of tasks, so that nobody else waits for long, and neither does the kernel, which shares a lock with those who
+//! read the mirror (V2, M1).
 
-use std::collections::HashMap;
-use std::fs::OpenOptions;
-use std::io::BufWriter;
-use std::sync::Arc;
+mod ps;
+mod recording;
+mod top;
+mod tree;
+mod where_is;
 
 use super::connection::{Answer, Job, Session};
 use super::server::Core;
 use super::{locks, show, system};
-use crate::json::Line;
-use crate::mirror::{Entry, Mirror, Row, Silence};
+use crate::mirror::Silence;
 use crate::signal::Signal;
-use crate::traceback::{self, Options, Raw};
 
 /// How many tasks are shown, unless somebody asks for all.
 const SHOWN: usize = 200;
-/// How many tasks go into one piece of a long answer.
+/// How many lines go into one piece of a long answer, if each is about one task.
 const PIECE: usize = 256;
-/// How many tasks `top` shows.
-const TOP: usize = 20;
 
 const HELP: &str = "\
 Commands:
@@ -64,17 +65,17 @@ pub(super) fn obey(core: &mut Core, session: &mut Session, line: &str) -> Answer
         return text("This is for those who are on the program's own socket; here, one can only look.\n");
     }
     match (command, words.as_slice()) {
-        ("ps" | "p", options) => ps(core, session, options),
-        ("where" | "w", [id]) => with_id(id, |id| where_(core, id)),
-        ("parents" | "pa", [id]) => with_id(id, |id| text(parents(&core.mirror, id))),
+        ("ps" | "p", options) => ps::show_table(core, session, options),
+        ("where" | "w", [id]) => with_id(id, |id| where_is::show_where(core, id)),
+        ("parents" | "pa", [id]) => with_id(id, |id| tree::show_parents(core, id)),
         ("cancel" | "c", [id]) => with_id(id, |id| cancel(core, id)),
         ("signal", [name]) => text(signal(name)),
-        ("tree", []) => tree(core, SHOWN),
-        ("tree", ["all"]) => tree(core, usize::MAX),
+        ("tree", []) => tree::show_tree(SHOWN),
+        ("tree", ["all"]) => tree::show_tree(usize::MAX),
         ("locks", []) => locks::show(),
-        ("top", []) => text(top(core, session)),
-        ("trace", ["on", file]) => text(trace(core, file)),
-        ("trace", ["off"]) => text(end_trace(core)),
+        ("top", []) => top::show_top(core, session),
+        ("trace", ["on", file]) => text(recording::begin(core, file)),
+        ("trace", ["off"]) => text(recording::end(core)),
         ("about", []) => text(about(core)),
         ("batch", []) => {
             session.is_batch = true;
@@ -135,86 +136,6 @@ pub(super) fn silence(core: &Core, silence: Silence) -> String {
     }
 }
 
-// ---- ps
-
-fn ps(core: &Core, session: &mut Session, options: &[&str]) -> Answer {
-    let (mut json, mut limit, mut name) = (false, SHOWN, None);
-    for option in options {
-        match *option {
-            "--json" => json = true,
-            "all" => limit = usize::MAX,
-            "--times" => times(core, session),
-            other => name = Some(other.to_string()),
-        }
-    }
-    let mut table = String::new();
-    let matches = move |entry: &Entry| {
-        let name = name.as_deref();
-        name.is_none_or(|name| entry.name.as_str().contains(name))
-    };
-    if json {
-        return job(table, ps_json(matches));
-    }
-    show::header(&mut table);
-    show::own_rows(&mut table, &core.mirror, core.commands, session.is_terminal);
-    let (mut after, mut shown, mut more) = (0, 0, 0);
-    job(
-        table,
-        Box::new(move |core, into| {
-            let slice = core.mirror.slice(after, PIECE);
-            let Some(last) = slice.last() else {
-                if more > 0 {
-                    into.push_str(&format!(
-                        "... and {more} more: `ps all` shows them, `ps NAME` those with such names\n"
-                    ));
-                }
-                return false;
-            };
-            after = last.id;
-            for entry in slice.into_iter().filter(|entry| matches(entry)) {
-                if shown < limit {
-                    shown += 1;
-                    show::row(into, &core.mirror, &core.mirror.row(entry));
-                } else {
-                    more += 1;
-                }
-            }
-            true
-        }),
-    )
-}
-
-fn ps_json(matches: impl Fn(&Entry) -> bool + 'static) -> Job {
-    let (mut after, mut shown) = (0, 0);
-    Box::new(move |core, into| {
-        let slice = core.mirror.slice(after, PIECE);
-        let Some(last) = slice.last() else {
-            let line = Line::new()
-                .text("kernel", "curio")
-                .number("tasks", core.mirror.len() as u64)
-                .number("shown", shown)
-                .number("turns", core.mirror.turns())
-                .number("running", core.mirror.running());
-            into.push_str(&line.end());
-            return false;
-        };
-        after = last.id;
-        for entry in slice.into_iter().filter(|entry| matches(entry)) {
-            shown += 1;
-            into.push_str(&show::json_row(&core.mirror, &core.mirror.row(entry)));
-        }
-        true
-    })
-}
-
-fn times(core: &Core, session: &mut Session) {
-    if !std::mem::replace(&mut session.times, true) {
-        core.mirror.time(true);
-    }
-}
-
-// ---- One task
-
 fn no_task(id: u64) -> String {
     match id {
         1 | 2 => format!(
@@ -223,72 +144,6 @@ fn no_task(id: u64) -> String {
         ),
         id => format!("No task {id}\n"),
     }
-}
-
-fn where_(core: &mut Core, id: u64) -> Answer {
-    let Some(entry) = core.mirror.find(id) else {
-        return text(no_task(id));
-    };
-    let row = core.mirror.row(entry);
-    let name = row.entry.name.as_str().to_string();
-    // One that runs is asked by force; if it has gone on meanwhile, it answers like all others.
-    if row.state == "RUNNING"
-        && let Some(raw) = core.sample()
-        && core.mirror.running() == Some(id)
-    {
-        return traceback(raw.about(id, &name));
-    }
-    let asked = core.ask(move |context, answer| {
-        traceback::request(context, id, move |raw| answer.give(raw));
-    });
-    match asked {
-        Ok(Some(raw)) => traceback(raw),
-        Ok(None) => text(no_task(id)),
-        Err(why) => {
-            // The place is known in any case.
-            let row = core.mirror.row(row.entry);
-            let task = show::task(&row);
-            let known = match row.waits.place.filter(|_| row.is_waiting) {
-                Some(place) => format!(
-                    "Stack for {task} (most recent call last):\n  File \"{}\", line {}, in {}\n",
-                    place.file(),
-                    place.line(),
-                    show::clean(&name)
-                ),
-                None => format!("No stack for {task}\n"),
-            };
-            text(known + &silence(core, why))
-        }
-    }
-}
-
-fn traceback(raw: Raw) -> Answer {
-    let shown = raw.resolve(Options::default()).to_string();
-    text(
-        shown
-            .lines()
-            .map(|line| show::clean(line) + "\n")
-            .collect::<String>(),
-    )
-}
-
-fn parents(mirror: &Mirror, id: u64) -> String {
-    let mut shown = String::new();
-    let mut at = Some(id);
-    while let Some(id) = at {
-        let Some(entry) = mirror.find(id) else {
-            if shown.is_empty() {
-                return no_task(id);
-            }
-            // Whoever spawned it has ended, and so nobody knows who that one was.
-            show::parent(&mut shown, id, "TERMINATED", "");
-            break;
-        };
-        at = entry.parent;
-        let row = mirror.row(entry);
-        show::parent(&mut shown, id, row.state, row.entry.name.as_str());
-    }
-    shown
 }
 
 fn cancel(core: &Core, id: u64) -> Answer {
@@ -328,165 +183,12 @@ fn signal(name: &str) -> String {
     }
 }
 
-// ---- All tasks
-
-fn all(mirror: &Mirror) -> Vec<Arc<Entry>> {
-    let (mut all, mut after) = (Vec::new(), 0);
-    loop {
-        let slice = mirror.slice(after, PIECE);
-        let Some(last) = slice.last() else { return all };
-        after = last.id;
-        all.extend(slice);
-    }
-}
-
-/// Who has spawned whom: those whom nobody has that is still there come first.
-fn tree(core: &Core, limit: usize) -> Answer {
-    let tasks = all(&core.mirror);
-    let places: HashMap<u64, usize> = tasks.iter().enumerate().map(|(n, task)| (task.id, n)).collect();
-    let mut children: HashMap<Option<usize>, Vec<usize>> = HashMap::new();
-    for (n, task) in tasks.iter().enumerate() {
-        let parent = task.parent.and_then(|parent| places.get(&parent).copied());
-        children.entry(parent).or_default().push(n);
-    }
-    // The next one is on top. Each has what stands left of it, and whether it is its parent's last.
-    let mut stack: Vec<(usize, String, bool)> = Vec::new();
-    let roots = children.remove(&None).unwrap_or_default();
-    stack.extend(roots.into_iter().rev().map(|root| (root, String::new(), true)));
-    let total = tasks.len();
-    let mut shown = 0;
-    // Numbered as they are met.
-    let mut groups: HashMap<usize, usize> = HashMap::new();
-    job(
-        String::new(),
-        Box::new(move |core, into| {
-            for _ in 0..PIECE {
-                if shown >= limit && !stack.is_empty() {
-                    into.push_str(&format!(
-                        "... and {} more: `tree all` shows them\n",
-                        total - shown
-                    ));
-                    return false;
-                }
-                let Some((task, left, is_last)) = stack.pop() else {
-                    return false;
-                };
-                shown += 1;
-                let is_root = left.is_empty();
-                into.push_str(&left);
-                if !is_root {
-                    // What stands left of it ends with its own branch.
-                    debug_assert!(left.ends_with("─ "));
-                }
-                let group = tasks[task].group().map(|group| {
-                    let new = groups.len() + 1;
-                    *groups.entry(group).or_insert(new)
-                });
-                show::twig(into, &core.mirror.row(tasks[task].clone()), group);
-                // Deeper than that, nobody sees anything.
-                let below = match (is_root, is_last) {
-                    (true, _) => String::new(),
-                    (false, true) => format!("{}   ", left.trim_end_matches("└─ ")),
-                    (false, false) => format!("{}│  ", left.trim_end_matches("├─ ")),
-                };
-                let below = if below.chars().count() > 300 {
-                    String::new()
-                } else {
-                    below
-                };
-                let kids = children.remove(&Some(task)).unwrap_or_default();
-                let count = kids.len();
-                let kids = kids.into_iter().enumerate().rev().map(|(n, kid)| {
-                    let is_last = n + 1 == count;
-                    (
-                        kid,
-                        format!("{below}{}", if is_last { "└─ " } else { "├─ " }),
-                        is_last,
-                    )
-                });
-                stack.extend(kids);
-            }
-            true
-        }),
-    )
-}
-
-fn top(core: &Core, session: &mut Session) -> String {
-    let is_new = !session.times;
-    times(core, session);
-    if is_new {
-        return "From now on it is measured how long runs take. Type top again to see it.\n".to_string();
-    }
-    let mut rows: Vec<Row> = all(&core.mirror)
-        .into_iter()
-        .map(|entry| core.mirror.row(entry))
-        .filter(|row| !row.busy.is_zero())
-        .collect();
-    rows.sort_by_key(|row| std::cmp::Reverse(row.busy));
-    let mut shown = format!(
-        "{:<6} {:<12} {:<10} {:>10} {:>10} Task\n",
-        "Task", "State", "Cycles", "Busy ms", "Longest ms"
-    );
-    for row in rows.into_iter().take(TOP) {
-        shown.push_str(&format!(
-            "{:<6} {:<12} {:<10} {:>10.3} {:>10.3} {}\n",
-            row.entry.id,
-            row.state,
-            row.cycles,
-            row.busy.as_secs_f64() * 1e3,
-            row.longest.as_secs_f64() * 1e3,
-            show::clean(row.entry.name.as_str()),
-        ));
-    }
-    shown
-}
-
-// ---- The program
-
-fn trace(core: &mut Core, file: &str) -> String {
-    if core.records {
-        return "A recording is under way. `trace off` ends it.\n".to_string();
-    }
-    // Nothing is ever overwritten.
-    let opened = OpenOptions::new().write(true).create_new(true).open(file);
-    let opened = match opened {
-        Ok(opened) => opened,
-        Err(error) => return format!("{}: {error}\n", show::clean(file)),
-    };
-    core.records = true;
-    core.mirror
-        .tell(move |context| context.start_recording(BufWriter::new(opened)));
-    let path = std::path::absolute(file).unwrap_or_else(|_| file.into());
-    let shown = format!("Recording to {}\n", show::clean(&path.to_string_lossy()));
-    with_patience(core, shown)
-}
-
-fn end_trace(core: &mut Core) -> String {
-    if !std::mem::take(&mut core.records) {
-        return "There is no recording under way.\n".to_string();
-    }
-    core.mirror.tell(|context| context.end_recording());
-    with_patience(core, "The recording has ended.\n".to_string())
-}
-
-/// What was said to the kernel, it may hear later.
-fn with_patience(core: &mut Core, shown: String) -> String {
-    match core.ask(|_, answer| answer.give(())) {
-        Ok(()) => shown,
-        Err(why) => format!("{shown}{}", silence(core, why)),
-    }
-}
-
 fn about(core: &Core) -> String {
     let arguments: Vec<String> = std::env::args_os()
         .map(|argument| argument.to_string_lossy().into_owned())
         .collect();
-    Line::new()
-        .text("kernel", "curio")
+    ps::about_kernel(&core.mirror)
         .number("pid", u64::from(std::process::id()))
         .text("command", arguments.join(" ").as_str())
-        .number("tasks", core.mirror.len() as u64)
-        .number("turns", core.mirror.turns())
-        .number("running", core.mirror.running())
         .end()
 }

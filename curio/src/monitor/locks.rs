@@ -17,8 +17,6 @@ use crate::context::Context;
 use crate::mirror::Holder;
 use crate::waits::{Armed, Label};
 
-/// How many tasks go into one question.
-const PIECE: usize = 256;
 /// How many lines are shown.
 const SHOWN: usize = 200;
 
@@ -66,7 +64,7 @@ pub(super) fn show() -> Answer {
 impl Known {
     /// Asks for some more. True if there are others still.
     fn learn(&mut self, core: &mut Core, into: &mut String) -> bool {
-        let slice = core.mirror.slice(self.after, PIECE);
+        let slice = core.mirror.slice(self.after);
         let Some(last) = slice.last() else {
             self.show(core, into);
             return false;

@@ -1,5 +1,6 @@
 //! What the monitor's answers look like. The formats are those of Python Curio's.
 
+use std::collections::HashMap;
 use std::fmt::Write;
 use std::time::{Duration, Instant};
 
@@ -116,7 +117,7 @@ pub(super) fn parent(into: &mut String, id: u64, state: &str, name: &str) {
 }
 
 /// A line of `tree`, without what is left of it.
-pub(super) fn twig(into: &mut String, row: &Row, group: Option<usize>) {
+pub(super) fn twig(into: &mut String, row: &Row, group: Option<u64>) {
     let name = clean(row.entry.name.as_str());
     let _ = write!(into, "{} {name} {}", row.entry.id, row.state);
     let remark = remark(row);
@@ -129,8 +130,20 @@ pub(super) fn twig(into: &mut String, row: &Row, group: Option<usize>) {
     into.push('\n');
 }
 
+/// Numbers groups as they are met. Who meets all tasks in the order of their ids gives a group the same number as others who do.
+#[derive(Debug, Default)]
+pub(super) struct Groups(HashMap<usize, u64>);
+
+impl Groups {
+    /// The number of the group that the task is in, if it is in one.
+    pub(super) fn number(&mut self, task: &Entry) -> Option<u64> {
+        let new = self.0.len() as u64 + 1;
+        task.group().map(|group| *self.0.entry(group).or_insert(new))
+    }
+}
+
 /// A row for programs. Times are in nanoseconds.
-pub(super) fn json_row(mirror: &Mirror, row: &Row) -> String {
+pub(super) fn json_row(mirror: &Mirror, row: &Row, group: Option<u64>) -> String {
     let now = mirror.now();
     let left = |deadline: Option<u64>| {
         deadline
@@ -159,6 +172,7 @@ pub(super) fn json_row(mirror: &Mirror, row: &Row) -> String {
             "spawned",
             format!("{}:{}", spawned.file(), spawned.line()).as_str(),
         )
+        .number("group", group)
         .truth("daemon", *daemon)
         .number("cancelled", cancelled.map(nanos))
         .number("busy", nanos(row.busy))

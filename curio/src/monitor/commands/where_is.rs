@@ -1,0 +1,60 @@
+//! `where`: the calls in which a task is.
+//!
+//! A task that waits is asked for them by its kernel, by running it once more (see `traceback`). One that runs cannot be:
+//! its thread is asked by force. And of a kernel that does not answer, there is the place where the task waits, which
+//! the mirror has.
+
+use super::{no_task, silence, text};
+use crate::monitor::connection::Answer;
+use crate::monitor::server::Core;
+use crate::monitor::show;
+use crate::traceback::{self, Options, Raw};
+
+pub(super) fn show_where(core: &mut Core, id: u64) -> Answer {
+    let Some(entry) = core.mirror.find(id) else {
+        return text(no_task(id));
+    };
+    let row = core.mirror.row(entry);
+    let name = row.entry.name.as_str().to_string();
+    // One that runs is asked by force. If it is another run meanwhile, the stack may be somebody else's; but then the kernel
+    // answers.
+    let turns = core.mirror.turns();
+    if row.state == "RUNNING"
+        && let Some(raw) = core.sample()
+        && (core.mirror.running(), core.mirror.turns()) == (Some(id), turns)
+    {
+        return traceback(raw.about(id, &name));
+    }
+    let asked = core.ask(move |context, answer| {
+        traceback::request(context, id, move |raw| answer.give(raw));
+    });
+    match asked {
+        Ok(Some(raw)) => traceback(raw),
+        Ok(None) => text(no_task(id)),
+        Err(why) => {
+            // The place is known in any case.
+            let row = core.mirror.row(row.entry);
+            let task = show::task(&row);
+            let known = match row.waits.place.filter(|_| row.is_waiting) {
+                Some(place) => format!(
+                    "Stack for {task} (most recent call last):\n  File \"{}\", line {}, in {}\n",
+                    place.file(),
+                    place.line(),
+                    show::clean(&name)
+                ),
+                None => format!("No stack for {task}\n"),
+            };
+            text(known + &silence(core, why))
+        }
+    }
+}
+
+fn traceback(raw: Raw) -> Answer {
+    let shown = raw.resolve(Options::default()).to_string();
+    text(
+        shown
+            .lines()
+            .map(|line| show::clean(line) + "\n")
+            .collect::<String>(),
+    )
+}
