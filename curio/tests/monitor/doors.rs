@@ -1,0 +1,196 @@
+//! Who gets in, and where.
+
+use super::*;
+
+#[test]
+fn the_socket_is_the_users_alone() {
+    let place = Place::new();
+    let program = Program::hanging(place.monitor());
+    let socket = fs::metadata(place.socket()).unwrap();
+    assert_eq!(socket.mode() & 0o777, 0o600);
+    if socket.uid() != 0 {
+        eprintln!("skipped: only root can try to come as somebody else");
+        return program.finish();
+    }
+    // Whoever gets past the permissions is still asked for their name.
+    fs::set_permissions(place.socket(), fs::Permissions::from_mode(0o666)).unwrap();
+    fs::set_permissions(&place.directory, fs::Permissions::from_mode(0o755)).unwrap();
+    let nc = |user: u32| {
+        let mut nc = Command::new("nc");
+        nc.args(["-N", "-U"])
+            .arg(place.socket())
+            .uid(user)
+            .stdin(Stdio::null());
+        nc.output()
+    };
+    let (Ok(ours), Ok(theirs)) = (nc(0), nc(65534)) else {
+        eprintln!("skipped: there is no nc");
+        return program.finish();
+    };
+    assert!(
+        String::from_utf8_lossy(&ours.stdout).contains("Curio Monitor"),
+        "{ours:?}"
+    );
+    assert_eq!(String::from_utf8_lossy(&theirs.stdout), "", "{theirs:?}");
+    program.finish();
+}
+
+fn free_port() -> SocketAddr {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap()
+}
+
+fn over_tcp(address: SocketAddr) -> Client<TcpStream> {
+    let stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    Client::new(stream)
+}
+
+#[test]
+fn over_tcp_one_can_look_but_not_touch() {
+    let place = Place::new();
+    let address = free_port();
+    let program = Program::hanging(place.monitor().tcp(address));
+    let mut client = over_tcp(address);
+    let table = client.ask_until("ps", |table| table.contains("TASK_JOIN"));
+    let kid = row(&table, "kid")[0];
+    for command in [
+        &*format!("cancel {kid}"),
+        "signal SIGKILL",
+        "trace on /tmp/x",
+        "trace off",
+    ] {
+        assert!(client.ask(command).starts_with("This is for those"), "{command}");
+    }
+    assert!(client.ask("ps").contains("kid"));
+    assert!(client.ask(&format!("w {kid}")).contains("TIME_SLEEP"));
+    program.finish();
+}
+
+#[test]
+fn over_tcp_one_can_touch_if_that_was_allowed() {
+    let place = Place::new();
+    let address = free_port();
+    let program = Program::hanging(place.monitor().tcp(address).allow_control());
+    let mut client = over_tcp(address);
+    let table = client.ask_until("ps", |table| table.contains("TASK_JOIN"));
+    let kid = row(&table, "kid")[0];
+    client.ask(&format!("cancel {kid}"));
+    client.ask_until("ps", |table| !table.contains("kid"));
+    // A web page cannot, whatever it makes a browser say.
+    let mut page = over_tcp(address);
+    page.say("POST / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\nsignal SIGKILL");
+    assert!(page.answer().ends_with("<end>"));
+    program.finish();
+}
+
+#[test]
+fn nobody_comes_over_tcp_unless_that_was_asked_for() {
+    let place = Place::new();
+    let program = Program::hanging(place.monitor());
+    let inodes: Vec<String> = fs::read_dir("/proc/self/fd")
+        .unwrap()
+        .filter_map(|fd| fs::read_link(fd.ok()?.path()).ok())
+        .filter_map(|link| {
+            Some(
+                link.to_str()?
+                    .strip_prefix("socket:[")?
+                    .trim_end_matches(']')
+                    .to_string(),
+            )
+        })
+        .collect();
+    for table in ["/proc/self/net/tcp", "/proc/self/net/tcp6"] {
+        let table = fs::read_to_string(table).unwrap_or_default();
+        let ours = |line: &&str| {
+            line.split_whitespace()
+                .nth(9)
+                .is_some_and(|inode| inodes.iter().any(|ours| ours == inode))
+        };
+        assert_eq!(table.lines().skip(1).find(ours), None);
+    }
+    let outside = Monitor::new()
+        .socket(place.directory.join("other"))
+        .tcp(([0, 0, 0, 0], 0));
+    let error = Kernel::builder().monitor(outside).build().unwrap_err();
+    assert!(matches!(error, Error::Io(error) if error.kind() == ErrorKind::InvalidInput));
+    program.finish();
+}
+
+#[test]
+fn a_socket_that_was_left_behind_is_replaced_and_one_that_is_used_is_not() {
+    let place = Place::new();
+    // The file stays when the listener goes, as after a kill.
+    drop(UnixListener::bind(place.socket()).unwrap());
+    assert!(place.socket().exists());
+    let program = Program::hanging(place.monitor());
+    assert!(Local::connect(&place.socket()).ask("ps").contains("kernel"));
+    let error = Kernel::builder().monitor(place.monitor()).build().unwrap_err();
+    assert!(matches!(error, Error::Io(error) if error.kind() == ErrorKind::AddrInUse));
+    assert!(Local::connect(&place.socket()).ask("ps").contains("kernel"));
+    program.finish();
+    assert!(!place.socket().exists(), "it goes with its kernel");
+    // What is no socket is not touched.
+    fs::write(place.socket(), "precious").unwrap();
+    assert!(Kernel::builder().monitor(place.monitor()).build().is_err());
+    assert_eq!(fs::read_to_string(place.socket()).unwrap(), "precious");
+}
+
+#[test]
+fn two_kernels_of_a_program_are_told_apart() {
+    let _place = Place::new();
+    let first = Kernel::builder().monitor(Monitor::new()).build().unwrap();
+    let second = Kernel::builder().monitor(Monitor::new()).build().unwrap();
+    let user = fs::metadata("/proc/self").unwrap().uid();
+    let runtime = std::env::var_os("XDG_RUNTIME_DIR").map(|path| PathBuf::from(path).join("curio"));
+    let directory = runtime
+        .filter(|path| path.is_dir())
+        .unwrap_or_else(|| PathBuf::from(format!("/tmp/curio-{user}")));
+    assert_eq!(fs::metadata(&directory).unwrap().mode() & 0o777, 0o700);
+    let process = std::process::id();
+    let sockets = [format!("{process}.sock"), format!("{process}.2.sock")].map(|name| directory.join(name));
+    first.spawn(async {});
+    assert!(Local::connect(&sockets[0]).banner.contains("3 tasks"));
+    assert!(Local::connect(&sockets[1]).banner.contains("2 tasks"));
+    drop(first);
+    assert!(!sockets[0].exists() && sockets[1].exists());
+    drop(second);
+    assert!(!sockets[1].exists());
+}
+
+#[test]
+fn netcat_and_socat_will_do() {
+    let place = Place::new();
+    let program = Program::hanging(place.monitor());
+    let socket = place.socket();
+    let commands: [(&str, Vec<String>); 2] = [
+        ("nc", vec!["-N".into(), "-U".into(), socket.display().to_string()]),
+        ("socat", vec!["-".into(), format!("UNIX:{}", socket.display())]),
+    ];
+    for (name, arguments) in commands {
+        let child = Command::new(name)
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn();
+        let Ok(mut child) = child else {
+            eprintln!("skipped: there is no {name}");
+            continue;
+        };
+        let mut input = child.stdin.take().unwrap();
+        let mut output = BufReader::new(child.stdout.take().unwrap());
+        let mut line = String::new();
+        while !line.contains("Curio Monitor") {
+            line.clear();
+            output.read_line(&mut line).unwrap();
+        }
+        input.write_all(b"ps\n").unwrap();
+        while !line.contains("kid") {
+            line.clear();
+            output.read_line(&mut line).unwrap();
+        }
+        input.write_all(b"quit\n").unwrap();
+        assert!(child.wait().unwrap().success());
+    }
+    program.finish();
+}
