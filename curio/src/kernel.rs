@@ -235,7 +235,7 @@ impl Kernel {
         let mut none = |_: &mut TaskContext<'_>| Poll::Pending;
         let mut main = Main::new(None, &mut none);
         let exits = Exits::watch(&self.exit_on, &self.context.remote)?;
-        let dumps = Dumps::watch(&self.dump_on, &self.context.remote)?;
+        let dumps = Dumps::watch(&self.dump_on, &self.context)?;
         while self.context.tables.borrow().workers > 0 {
             self.run_batch(BATCH, &mut main);
             dumps.answer(&self.context);
@@ -361,7 +361,7 @@ impl Kernel {
     fn drive(&self, main: &mut Main<'_>) -> Result<()> {
         let context = &*self.context;
         let mut exits = Some(Exits::watch(&self.exit_on, &context.remote)?);
-        let dumps = Dumps::watch(&self.dump_on, &context.remote)?;
+        let dumps = Dumps::watch(&self.dump_on, context)?;
         let mut exit: Option<(i32, u64, Instant)> = None;
         loop {
             self.run_batch(BATCH, main);

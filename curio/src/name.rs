@@ -37,9 +37,23 @@ pub(crate) fn short_name(type_name: &'static str) -> &'static str {
     path.rsplit("::").next().unwrap_or(path)
 }
 
+/// A text without anything that a terminal would obey, on one line: a name may be made from what strangers have said.
+pub(crate) fn clean(text: &str) -> String {
+    let clean = |c: char| if c.is_control() { '\u{fffd}' } else { c };
+    text.chars().map(clean).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_name_controls_a_terminal() {
+        assert_eq!(
+            clean("kid\u{1b}[2J\n\u{9b}7m"),
+            "kid\u{fffd}[2J\u{fffd}\u{fffd}7m"
+        );
+    }
 
     #[test]
     fn names_are_those_of_the_functions() {

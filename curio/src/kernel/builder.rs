@@ -174,7 +174,9 @@ impl Builder {
     /// Signals at which the kernel prints what each of its tasks does and where, to the standard error output, while the
     /// program goes on: `kill -QUIT`, or Control-\\ from the keyboard. Unix only. It works while [`run`](Kernel::run) or
     /// [`run_all`](Kernel::run_all) runs. If a task hogs the CPU, so that the kernel cannot answer, it is that task that is
-    /// shown, after a second. [`traceback`](crate::traceback) says what is needed to see functions and lines.
+    /// shown, after a second, and what the others wait for. [`traceback`](crate::traceback) says what is needed to see
+    /// functions and lines. For this the kernel writes down who waits for what, which makes a switch of tasks up to 1.3 times
+    /// as expensive, as a monitor does.
     ///
     /// ```standalone_crate
     /// use curio::signal::{SIGQUIT, raise};
@@ -214,7 +216,7 @@ impl Builder {
                 self.seed,
                 self.activations,
                 self.workers,
-                ready.is_some(),
+                ready.is_some() || !self.dump_on.is_empty(),
             )?,
             shutdown_timeout: self.shutdown_timeout,
             exit_on: self.exit_on.into(),

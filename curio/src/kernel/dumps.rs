@@ -2,7 +2,9 @@
 //!
 //! The kernel is asked as anybody asks for tracebacks, and so is hardly disturbed. What it gives is made readable and
 //! printed by a thread of its own, because that takes long. If the kernel does not answer, a task keeps it from that: then
-//! the thread asks the kernel's thread by force where it is.
+//! the thread asks the kernel's thread by force where it is, and finds in the mirror which task that is, and what the others
+//! wait for. So a kernel that may be asked for dumps keeps a mirror, as one with a monitor does. (Rejected: to keep only the
+//! number of the task that runs, for less. Its name is in the tables, which nobody else may read.)
 //!
 //! There is one such thread at a time, however often the signal comes: what comes while it is at work is one more dump
 //! afterwards. Else the signals of an impatient user would take each other's answers, and a standard error output that nobody
@@ -17,6 +19,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::context::Context;
+use crate::mirror::Mirror;
+use crate::name::clean;
 use crate::remote::Remote;
 pub(super) use crate::signal::Signal;
 use crate::signal::{Rank, Watch, Watcher};
@@ -44,6 +48,8 @@ impl Drop for Dumps {
 
 struct Asked {
     kernel: Arc<Remote>,
+    /// None if the kernel has none.
+    mirror: Option<Arc<Mirror>>,
     probe: Probe,
     to: Mutex<To>,
     at_work: Mutex<AtWork>,
@@ -74,12 +80,13 @@ struct Dump {
 }
 
 impl Dumps {
-    pub(super) fn watch(signals: &[Signal], kernel: &Arc<Remote>) -> crate::Result<Dumps> {
+    pub(super) fn watch(signals: &[Signal], context: &Context) -> crate::Result<Dumps> {
         if signals.is_empty() {
             return Ok(Dumps(None));
         }
         let asked = Arc::new(Asked {
-            kernel: kernel.clone(),
+            kernel: context.remote.clone(),
+            mirror: context.mirror.clone(),
             probe: Probe::here(),
             to: Mutex::new(To::Nobody),
             at_work: Mutex::new(AtWork::No),
@@ -161,10 +168,38 @@ impl Asked {
             Err(RecvTimeoutError::Disconnected) => return print("curio: the kernel has ended\n"),
             Err(RecvTimeoutError::Timeout) => {}
         }
-        print("curio: the kernel does not answer, as a task does not let it run\n");
-        if let Some(running) = self.probe.running(PATIENCE) {
-            print(&format!("{}\n", running.resolve(Options::default())));
+        print(&self.busy());
+    }
+
+    /// What is known of a kernel that does not answer.
+    fn busy(&self) -> String {
+        let mirror = self.mirror.as_deref();
+        let run = || mirror.map(|mirror| (mirror.running(), mirror.turns()));
+        let before = run();
+        let sample = self.probe.running(PATIENCE);
+        // Else it is not known of which one the sample is.
+        let same = before.filter(|before| run() == Some(*before));
+        let running = same.and_then(|(running, _)| mirror?.find(running?));
+        let mut text = String::from("curio: the kernel does not answer, as ");
+        let _ = match &running {
+            Some(task) => writeln!(
+                text,
+                "task {} ({}) does not let it run",
+                task.id,
+                clean(task.name.as_str())
+            ),
+            None => writeln!(text, "a task does not let it run"),
+        };
+        if let Some(mut raw) = sample {
+            if let Some(task) = &running {
+                raw = raw.about(task.id, task.name.as_str());
+            }
+            let _ = writeln!(text, "\n{}", raw.resolve(Options::default()));
         }
+        if let Some(mirror) = mirror {
+            others(mirror, running.map(|task| task.id), &mut text);
+        }
+        text
     }
 
     fn wait(&self, answer: &Receiver<Dump>) -> Result<Dump, RecvTimeoutError> {
@@ -206,6 +241,31 @@ fn readable(dump: Dump) -> String {
         let _ = writeln!(text, "\n... and {more} more");
     }
     text
+}
+
+/// What all tasks but this one wait for.
+fn others(mirror: &Mirror, but: Option<u64>, text: &mut String) {
+    let _ = writeln!(text);
+    let (mut after, mut shown) = (0, 0);
+    loop {
+        let slice = mirror.slice(after);
+        let Some(last) = slice.last() else { return };
+        after = last.id;
+        for entry in slice.into_iter().filter(|entry| Some(entry.id) != but) {
+            if shown == MAX_TASKS {
+                let _ = writeln!(text, "... and more");
+                return;
+            }
+            shown += 1;
+            let row = mirror.row(entry);
+            let (id, name) = (row.entry.id, clean(row.entry.name.as_str()));
+            let _ = write!(text, "Task(id={id}, name='{name}', state='{}')", row.state);
+            if let Some(place) = row.waits.place.filter(|_| row.is_waiting) {
+                let _ = write!(text, " at {}:{}", place.file(), place.line());
+            }
+            text.push('\n');
+        }
+    }
 }
 
 /// Is told of the signal by a thread that must not be kept.

@@ -1,16 +1,14 @@
 //! The same where there are no signals.
 
 pub(super) use std::convert::Infallible as Signal;
-use std::sync::Arc;
 
 use crate::context::Context;
 use crate::error::Result;
-use crate::remote::Remote;
 
 pub(super) struct Dumps;
 
 impl Dumps {
-    pub(super) fn watch(_: &[Signal], _: &Arc<Remote>) -> Result<Dumps> {
+    pub(super) fn watch(_: &[Signal], _: &Context) -> Result<Dumps> {
         Ok(Dumps)
     }
 

@@ -130,7 +130,7 @@ pub(super) fn silence(core: &Core, silence: Silence) -> String {
         (Silence::Busy, Some(task)) => format!(
             "The kernel is busy: task {} ({}) does not let go of it.\n",
             task.id,
-            show::clean(task.name.as_str())
+            show::name(&task)
         ),
         (Silence::Busy, None) => "The kernel does not run now.\n".to_string(),
     }

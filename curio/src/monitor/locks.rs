@@ -83,7 +83,7 @@ impl Known {
 
     fn show(&self, core: &Core, into: &mut String) {
         let name = |id: u64| match core.mirror.find(id) {
-            Some(task) => format!("{id} ({})", format::clean(task.name.as_str())),
+            Some(task) => format!("{id} ({})", format::name(&task)),
             None => format!("{id} (it has ended)"),
         };
         let mut lines = 0;

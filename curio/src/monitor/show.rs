@@ -6,6 +6,12 @@ use std::time::{Duration, Instant};
 
 use crate::json::Line;
 use crate::mirror::{Entry, Mirror, Row};
+pub(super) use crate::name::clean;
+
+/// How many characters of a name are shown: an answer must not become long by what a program calls its tasks (V2).
+const LONGEST_NAME: usize = 200;
+/// The same for programs, which may want to find the task again.
+const LONGEST_NAME_FOR_PROGRAMS: usize = 4096;
 
 /// Below each other, as wide as Python Curio's, and then the place.
 pub(super) fn header(into: &mut String) {
@@ -77,7 +83,7 @@ pub(super) fn row(into: &mut String, mirror: &Mirror, row: &Row) {
         &row.cycles.to_string(),
         &left(row.waits.timeout),
         &left(row.waits.sleep),
-        &clean(row.entry.name.as_str()),
+        &name(&row.entry),
         &remark(row),
     );
 }
@@ -107,18 +113,18 @@ fn seconds(time: Duration) -> String {
 
 /// A task as Python shows it.
 pub(super) fn task(row: &Row) -> String {
-    let (id, name, state) = (row.entry.id, clean(row.entry.name.as_str()), row.state);
+    let (id, name, state) = (row.entry.id, name(&row.entry), row.state);
     format!("Task(id={id}, name='{name}', state='{state}')")
 }
 
 /// A line of `parents`.
 pub(super) fn parent(into: &mut String, id: u64, state: &str, name: &str) {
-    let _ = writeln!(into, "{id:<6} {state:>12} {}", clean(name));
+    let _ = writeln!(into, "{id:<6} {state:>12} {name}");
 }
 
 /// A line of `tree`, without what is left of it.
 pub(super) fn twig(into: &mut String, row: &Row, group: Option<u64>) {
-    let name = clean(row.entry.name.as_str());
+    let name = name(&row.entry);
     let _ = write!(into, "{} {name} {}", row.entry.id, row.state);
     let remark = remark(row);
     if !remark.is_empty() {
@@ -165,7 +171,7 @@ pub(super) fn json_row(mirror: &Mirror, row: &Row, group: Option<u64>) -> String
         .number("cycles", row.cycles)
         .number("timeout", left(row.waits.timeout))
         .number("sleep", left(row.waits.sleep))
-        .text("name", name.as_str())
+        .text("name", beginning(name.as_str(), LONGEST_NAME_FOR_PROGRAMS))
         .text("place", place(row).as_deref())
         .number("parent", *parent)
         .text(
@@ -184,11 +190,22 @@ pub(super) fn nanos(time: Duration) -> u64 {
     crate::context::nanos(time)
 }
 
-/// A text without anything that a terminal would obey (V4).
-pub(super) fn clean(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
-        .collect()
+/// The name of a task, for people (V4): nobody reads more of it than this.
+pub(super) fn name(task: &Entry) -> String {
+    shorten(task.name.as_str(), LONGEST_NAME)
+}
+
+/// A text without anything that a terminal would obey, and not longer than so many characters.
+pub(super) fn shorten(text: &str, most: usize) -> String {
+    let begin = beginning(text, most);
+    let more = if begin.len() < text.len() { "…" } else { "" };
+    clean(begin) + more
+}
+
+/// The first so many characters of a text.
+fn beginning(text: &str, most: usize) -> &str {
+    let end = text.char_indices().nth(most).map(|(end, _)| end);
+    &text[..end.unwrap_or(text.len())]
 }
 
 #[cfg(test)]
@@ -208,11 +225,10 @@ mod tests {
     }
 
     #[test]
-    fn no_name_controls_a_terminal() {
-        assert_eq!(
-            clean("kid\u{1b}[2J\n\u{9b}7m"),
-            "kid\u{fffd}[2J\u{fffd}\u{fffd}7m"
-        );
+    fn what_is_too_long_is_cut_between_two_characters() {
+        assert_eq!(shorten("Käthe\n", 6), "Käthe\u{fffd}");
+        assert_eq!(shorten("Käthe\n", 2), "Kä…");
+        assert_eq!(shorten("", 0), "");
     }
 
     #[test]

@@ -10,7 +10,7 @@ use std::panic::Location;
 use super::{Frame, Request, Stack, text};
 use crate::context::Context;
 use crate::key::Key;
-use crate::name::Name;
+use crate::name::{Name, clean};
 use crate::state::State;
 use crate::tables::Tables;
 use crate::waits::Label;
@@ -53,6 +53,8 @@ impl fmt::Display for Subject {
             // It was sampled, and nobody has said which it is.
             return f.write_str("the task that runs");
         }
+        // A line stays a line.
+        let name = clean(name.as_str());
         write!(f, "Task(id={id}, name='{name}', state='{state}')")
     }
 }

@@ -59,7 +59,7 @@ fn write(into: &mut String, rows: &[Row]) {
             row.cycles,
             row.busy.as_secs_f64() * 1e3,
             row.longest.as_secs_f64() * 1e3,
-            show::clean(row.entry.name.as_str()),
+            show::name(&row.entry),
         );
     }
 }

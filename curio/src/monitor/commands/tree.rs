@@ -137,7 +137,7 @@ pub(super) fn show_parents(core: &Core, id: u64) -> Answer {
                     return false;
                 };
                 let row = core.mirror.row(entry);
-                show::parent(into, at, row.state, row.entry.name.as_str());
+                show::parent(into, at, row.state, &show::name(&row.entry));
                 let Some(parent) = row.entry.parent else {
                     return false;
                 };

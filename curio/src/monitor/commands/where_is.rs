@@ -10,6 +10,9 @@ use crate::monitor::server::Core;
 use crate::monitor::show;
 use crate::traceback::{self, Options, Raw};
 
+/// How many characters of a line are shown: names of functions with many types in them are long.
+const LONGEST_LINE: usize = 2_000;
+
 pub(super) fn show_where(core: &mut Core, id: u64) -> Answer {
     let Some(entry) = core.mirror.find(id) else {
         return text(no_task(id));
@@ -40,7 +43,7 @@ pub(super) fn show_where(core: &mut Core, id: u64) -> Answer {
                     "Stack for {task} (most recent call last):\n  File \"{}\", line {}, in {}\n",
                     place.file(),
                     place.line(),
-                    show::clean(&name)
+                    show::name(&row.entry)
                 ),
                 None => format!("No stack for {task}\n"),
             };
@@ -54,7 +57,7 @@ fn traceback(raw: Raw) -> Answer {
     text(
         shown
             .lines()
-            .map(|line| show::clean(line) + "\n")
+            .map(|line| show::shorten(line, LONGEST_LINE) + "\n")
             .collect::<String>(),
     )
 }
