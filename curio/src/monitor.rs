@@ -26,7 +26,7 @@
 //! # How to get to it
 //!
 //! It listens on a socket that only the user of the program can reach: `$XDG_RUNTIME_DIR/curio/PID.sock`, or
-//! `/tmp/curio-UID/PID.sock` if there is no such directory. The program `curio-monitor` (in `curio/monitor`) finds it, and so
+//! `/tmp/curio-UID/PID.sock` if that is not to be had. The program `curio-monitor` (in `curio/monitor`) finds it, and so
 //! do `nc -U` and `socat - UNIX:`: it is lines of text. A second kernel in the same program has `PID.2.sock`. On request it
 //! listens on a port of the loopback interface too ([`Monitor::tcp`]), where it only shows things unless told otherwise; or it
 //! comes up in the program's own terminal, at Ctrl-C ([`Monitor::on_ctrl_c`]).

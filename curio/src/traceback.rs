@@ -39,6 +39,10 @@
 //! where the operation was made, which is always known, and says what is missing.
 
 #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
+mod elf;
+#[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
+mod lines;
+#[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
 mod modules;
 #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
 mod probe;
@@ -246,6 +250,11 @@ impl Stack {
     /// ```
     pub fn frames(&self) -> &[Frame] {
         &self.frames
+    }
+
+    /// Of a thread that was interrupted.
+    fn is_sampled(&self) -> bool {
+        self.label.is_none() && self.place.is_none()
     }
 
     fn visible(&self) -> impl Iterator<Item = &Frame> {

@@ -104,10 +104,17 @@ impl Link {
 
 impl Read for Link {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        match self {
+        let read = match self {
             Link::Unix(stream) => stream.read(into),
             Link::Tcp(stream) => stream.read(into),
-        }
+        };
+        read.map_err(|error| match error.kind() {
+            // The patience has come to an end: the program was stopped, say.
+            io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {
+                io::Error::new(io::ErrorKind::TimedOut, "it does not answer")
+            }
+            _ => error,
+        })
     }
 }
 

@@ -226,12 +226,16 @@ impl Top {
                 && let Event::Key(key) = event::read()?
                 && key.kind == KeyEventKind::Press
             {
+                let is_ctrl_c =
+                    key.code == KeyCode::Char('c') && key.modifiers.contains(KeyModifiers::CONTROL);
+                if is_ctrl_c {
+                    return Ok(());
+                }
                 if self.note.take().is_some() {
                     continue;
                 }
                 match key.code {
                     KeyCode::Char('q') | KeyCode::Esc => return Ok(()),
-                    KeyCode::Char('c') if key.modifiers.contains(KeyModifiers::CONTROL) => return Ok(()),
                     KeyCode::Char('s') => {
                         self.order = self.order.next();
                         due = Instant::now();

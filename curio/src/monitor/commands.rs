@@ -10,6 +10,8 @@ mod top;
 mod tree;
 mod where_is;
 
+pub(super) use recording::Recording;
+
 use super::connection::{Answer, Job, Session};
 use super::server::Core;
 use super::{locks, show, system};

@@ -37,19 +37,32 @@ impl Drop for SocketFile {
     }
 }
 
-/// Listens where `curio-monitor` looks.
+/// Listens where `curio-monitor` looks: in the first of the directories where that can be done.
 pub(super) fn bind() -> io::Result<Listener> {
-    let directory = directory()?;
-    remove_stale(&directory);
+    let mut failure = io::Error::from(io::ErrorKind::NotFound);
+    for directory in directories() {
+        match bind_in(&directory) {
+            Ok(listener) => return Ok(listener),
+            Err(error) => failure = error,
+        }
+    }
+    Err(failure)
+}
+
+fn bind_in(directory: &Path) -> io::Result<Listener> {
+    let told =
+        |path: &Path, error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
+    private(directory).map_err(|error| told(directory, error))?;
+    remove_stale(directory);
     let process = std::process::id();
     for number in 1..MOST {
-        let name = match number {
+        let path = directory.join(match number {
             1 => format!("{process}.sock"),
             number => format!("{process}.{number}.sock"),
-        };
-        match bind_at(&directory.join(name)) {
+        });
+        match bind_at(&path) {
             Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
-            bound => return bound,
+            bound => return bound.map_err(|error| told(&path, error)),
         }
     }
     Err(io::ErrorKind::AddrInUse.into())
@@ -75,32 +88,35 @@ pub(super) fn bind_at(path: &Path) -> io::Result<Listener> {
     Ok(listener)
 }
 
-/// The directory for the sockets of this user, which nobody else can look into.
-fn directory() -> io::Result<PathBuf> {
+/// Where the sockets of this user may be. The runtime directory is the first choice, if it is this user's: after `sudo` and its
+/// kind it may be somebody else's still, who would then find a directory in it that is not their own. What is in it may not be
+/// usable either, or its path too long for a socket.
+fn directories() -> impl Iterator<Item = PathBuf> {
     let runtime = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
     // What is not absolute is to be ignored, says the specification.
-    if let Some(runtime) = runtime.filter(|path| path.is_absolute() && path.is_dir()) {
-        return private(runtime.join("curio"));
-    }
-    private(PathBuf::from(format!("/tmp/curio-{}", system::user())))
+    let ours = |path: &PathBuf| {
+        path.is_absolute()
+            && fs::metadata(path).is_ok_and(|found| found.is_dir() && found.uid() == system::user())
+    };
+    let runtime = runtime.filter(ours).map(|path| path.join("curio"));
+    runtime
+        .into_iter()
+        .chain([PathBuf::from(format!("/tmp/curio-{}", system::user()))])
 }
 
-/// Makes the directory, or makes sure that it is what this function would have made.
-fn private(path: PathBuf) -> io::Result<PathBuf> {
-    match DirBuilder::new().mode(0o700).create(&path) {
+/// Makes the directory, closed to all others, or makes sure that it is what this function would have made.
+fn private(path: &Path) -> io::Result<()> {
+    match DirBuilder::new().mode(0o700).create(path) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
         _ => {}
     }
     // Not what a link leads to: anybody can make one in /tmp.
-    let found = fs::symlink_metadata(&path)?;
+    let found = fs::symlink_metadata(path)?;
     if !found.is_dir() || found.uid() != system::user() || found.mode() & 0o077 != 0 {
-        let what = format!(
-            "{} is not a directory of this user's that is closed to all others",
-            path.display()
-        );
+        let what = "it is not a directory of this user's that is closed to all others";
         return Err(io::Error::new(io::ErrorKind::PermissionDenied, what));
     }
-    Ok(path)
+    Ok(())
 }
 
 /// Whether this is a socket to which nobody listens.
@@ -138,9 +154,10 @@ mod tests {
         let base = std::env::temp_dir().join(format!("curio-directory-{}", std::process::id()));
         let _ = fs::remove_dir_all(&base);
         DirBuilder::new().mode(0o700).create(&base).unwrap();
-        let made = private(base.join("made")).unwrap();
+        let made = base.join("made");
+        private(&made).unwrap();
         assert_eq!(fs::metadata(&made).unwrap().mode() & 0o777, 0o700);
-        assert!(private(made.clone()).is_ok(), "it is there already");
+        assert!(private(&made).is_ok(), "it is there already");
 
         let open = base.join("open");
         DirBuilder::new().mode(0o700).create(&open).unwrap();
@@ -150,7 +167,7 @@ mod tests {
         let file = base.join("file");
         fs::write(&file, "").unwrap();
         for bad in [open, link, file] {
-            let error = private(bad).unwrap_err();
+            let error = private(&bad).unwrap_err();
             assert_eq!(error.kind(), io::ErrorKind::PermissionDenied);
         }
         fs::remove_dir_all(&base).unwrap();

@@ -11,6 +11,7 @@ use mio::net::{TcpListener, UnixListener};
 use mio::{Events, Interest, Poll, Token, Waker};
 use slab::Slab;
 
+use super::commands::Recording;
 use super::connection::{Connection, Served, Session, Stream};
 use super::directory::Listener;
 use super::system;
@@ -25,6 +26,8 @@ use crate::traceback::{Probe, Raw};
 const MOST: usize = 32;
 /// For how long the kernel is waited for (V3).
 const PATIENCE: Duration = Duration::from_millis(200);
+/// For how long its thread is waited for when it is asked by force: it may have to wait for a processor first.
+const PATIENCE_BY_FORCE: Duration = Duration::from_secs(1);
 /// For how long a busy kernel is not asked again (V3).
 const RESPITE: Duration = Duration::from_secs(1);
 /// When nobody can be let in, as there are no descriptors left, it is tried again after that.
@@ -60,8 +63,7 @@ pub(super) struct Core {
     pub(super) commands: u64,
     /// The kernel was busy then, in this turn.
     busy: Option<(u64, Instant)>,
-    /// A recording is under way.
-    pub(super) records: bool,
+    pub(super) recording: Option<Recording>,
     probe: Probe,
 }
 
@@ -86,7 +88,7 @@ impl Core {
 
     /// The stack of what runs in the kernel's thread.
     pub(super) fn sample(&self) -> Option<Raw> {
-        self.probe.running(PATIENCE)
+        self.probe.running(PATIENCE_BY_FORCE)
     }
 }
 
@@ -139,7 +141,7 @@ impl Opened {
             mirror: mirror.clone(),
             commands: 0,
             busy: None,
-            records: false,
+            recording: None,
             probe,
         };
         let thread = thread::Builder::new().name("curio-monitor".to_string()).spawn({

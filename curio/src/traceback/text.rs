@@ -148,7 +148,7 @@ fn is_hidden(function: &str, file: Option<&str>) -> bool {
     }
 }
 
-fn is_plumbing_file(file: &str) -> bool {
+pub(super) fn is_plumbing_file(file: &str) -> bool {
     PLUMBING_FILES.iter().any(|part| file.contains(part)) || is_ours(file)
 }
 
@@ -288,6 +288,7 @@ pub(super) fn write(
     write!(f, "Stack for {subject} (most recent call last):")?;
     let mut sources = Sources::default();
     let mut missing = false;
+    let is_sampled = stacks.iter().any(|stack| stack.is_sampled());
     for (number, stack) in stacks.iter().enumerate() {
         if stacks.len() > 1 {
             let label = stack.label.map_or("", |label| label.as_str());
@@ -295,15 +296,21 @@ pub(super) fn write(
         }
         missing |= !write_stack(f, stack, all, &mut sources)?;
     }
-    let why = match subject.state {
+    let needed = match subject.state {
+        _ if is_sampled && !cfg!(feature = "probe") => match missing {
+            true => {
+                "for all calls and their lines, build curio with the feature \"probe\", and with debug information: \
+             debug = 1 in the profile, and not stripped"
+            }
+            false => "for all calls, build curio with the feature \"probe\"",
+        },
         _ if !missing => return Ok(()),
         State::Ready => "it is about to run, and only where it waited is known",
-        State::Running if !cfg!(feature = "probe") => {
-            "for all calls and their lines, build curio with the feature \"probe\""
+        _ => {
+            "for all calls and their lines, build with debug information: debug = 1 in the profile, and not stripped"
         }
-        _ => "for all calls and their lines, build with debug information: debug = 1 in the profile",
     };
-    write!(f, "\n  ({why})")
+    write!(f, "\n  ({needed})")
 }
 
 /// Writes one stack. False if its frames, or their lines, are not known.

@@ -43,7 +43,17 @@ fn a_task_that_hogs_the_thread_is_shown() {
     );
     assert_eq!(row(&table, "start")[1..3], ["TASK_JOIN", "1"], "{table}");
     let kid = row(&table, "kid")[0];
-    assert!(client.ask(&format!("w {kid}")).contains("state='RUNNING'"));
+    let stack = client.ask(&format!("w {kid}"));
+    assert!(stack.contains("state='RUNNING'"), "{stack}");
+    if cfg!(all(
+        target_os = "linux",
+        any(target_arch = "x86_64", target_arch = "aarch64")
+    )) {
+        assert!(
+            stack.contains("most recent call last") && stack.contains(" line "),
+            "{stack}"
+        );
+    }
     let start = row(&table, "start")[0];
     let stack = client.ask(&format!("w {start}"));
     let busy = format!("The kernel is busy: task {kid} (kid) does not let go of it.\n");
@@ -54,7 +64,17 @@ fn a_task_that_hogs_the_thread_is_shown() {
             && stack.ends_with(&busy),
         "its place is known: {stack}"
     );
+    let guest = client.ask(&format!("w {}", row(&table, "guest")[0]));
+    assert!(
+        guest.contains("\nIt has last waited at curio/tests/monitor/busy.rs:"),
+        "{guest}"
+    );
     let friend = row(&table, "friend")[0];
+    let stack = client.ask(&format!("w {friend}"));
+    assert!(
+        stack.contains("\nIt was spawned at curio/tests/monitor/busy.rs:"),
+        "{stack}"
+    );
     let answer = client.ask(&format!("cancel {friend}"));
     assert_eq!(answer, format!("Cancelling task {friend}\n{busy}"));
     let busy = client.ask("locks");

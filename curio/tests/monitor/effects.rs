@@ -210,3 +210,44 @@ fn what_happens_is_recorded_from_then_on() {
     }
     program.finish();
 }
+
+/// Who has asked for a recording is told that it is not whole; and the program goes on.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_recording_for_which_there_is_no_room() {
+    let place = Place::new();
+    let mut mount = Command::new("mount");
+    mount
+        .args(["-t", "tmpfs", "-o", "size=16k", "none"])
+        .arg(&place.directory);
+    if !mount.output().is_ok_and(|done| done.status.success()) {
+        eprintln!("skipped: only root can make a disk that is full");
+        return;
+    }
+    let turns = Arc::new(AtomicU64::new(0));
+    let counted = turns.clone();
+    let program = Program::start(place.monitor(), |end| async move {
+        while !end.load(Ordering::Relaxed) {
+            counted.fetch_add(1, Ordering::Relaxed);
+            sleep(Duration::from_millis(1)).await?;
+        }
+        Ok(())
+    });
+    let mut client = Local::connect(&place.socket());
+    let file = place.directory.join("trace");
+    assert!(
+        client
+            .ask(&format!("trace on {}", file.display()))
+            .starts_with("Recording to ")
+    );
+    let before = turns.load(Ordering::Relaxed);
+    while turns.load(Ordering::Relaxed) < before + 1_000 {
+        thread::sleep(Duration::from_millis(1));
+    }
+    let answer = client.ask("trace off");
+    let begin = "The recording has ended.\nSomething is missing from it: No space left on device";
+    assert!(answer.starts_with(begin), "{answer}");
+    program.finish();
+    let unmounted = Command::new("umount").arg("-l").arg(&place.directory).status();
+    assert!(unmounted.unwrap().success());
+}

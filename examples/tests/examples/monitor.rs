@@ -4,6 +4,7 @@ use std::env;
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
@@ -64,13 +65,19 @@ impl Runtime {
         (finished.status.code(), finished.stdout, finished.stderr)
     }
 
+    /// To how many of the sockets somebody listens: one is there a moment before that.
+    fn listening(&self) -> usize {
+        let connects = |name: &String| UnixStream::connect(self.0.join("curio").join(name)).is_ok();
+        self.sockets().iter().filter(|name| connects(name)).count()
+    }
+
     /// Starts an example that has a monitor here.
     fn start(&self, command: &mut Command) -> Running {
-        let before = self.sockets().len();
+        let before = self.listening();
         let running = Running::start(command.env("XDG_RUNTIME_DIR", &self.0));
         let start = Instant::now();
-        while self.sockets().len() == before {
-            assert!(start.elapsed() < LIMIT, "there is no socket");
+        while self.listening() == before {
+            assert!(start.elapsed() < LIMIT, "nobody listens");
             thread::sleep(Duration::from_millis(5));
         }
         running
@@ -237,7 +244,8 @@ fn the_program_that_hangs_is_looked_at_from_another_terminal() {
     assert_eq!(rows[4][..6], ["3", "TASK_JOIN", "3", "None", "None", "parent"]);
     assert!(rows[4][6].starts_with("examples/kid_hang.rs:"), "{table}");
     assert_eq!(rows[5][..4], ["4", "TIME_SLEEP", "1", "None"]);
-    assert!(rows[5][4].starts_with("98") && rows[5][4].len() == 7, "{table}");
+    let left = rows[5][4].parse::<f64>().expect("a number");
+    assert!(rows[5][4].len() == 7 && (900.0..986.0).contains(&left), "{table}");
     assert_eq!(rows[5][5], "kid");
     for (line, head, place) in [
         (
@@ -374,10 +382,13 @@ fn the_program_that_hogs_the_thread_is_looked_at() {
         );
     }
     let stack = terminal.ask("w 4");
-    assert!(
-        stack.contains("Task(id=4, name='kid', state='RUNNING')"),
-        "{stack}"
-    );
+    let head = "Stack for Task(id=4, name='kid', state='RUNNING') (most recent call last):\n";
+    assert!(stack.starts_with(head), "{stack}");
+    if cfg!(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"))) {
+        // It is in there nearly always: the rest is what is inlined into it, or called by it, in a build for debugging.
+        assert!(stack.contains("kid_fib.rs\", line ") && stack.contains(" in fib\n"), "{stack}");
+        assert!(stack.contains("{ 1 } else { fib(n - 1) + fib(n - 2) }"), "{stack}");
+    }
     terminal.press(&["signal SIGKILL", "Enter"]);
     let screen = terminal.wait_for("it ended with 0");
     assert!(

@@ -5,6 +5,7 @@
 //! the mirror has.
 
 use super::{no_task, silence, text};
+use crate::mirror::Row;
 use crate::monitor::connection::Answer;
 use crate::monitor::server::Core;
 use crate::monitor::show;
@@ -35,20 +36,33 @@ pub(super) fn show_where(core: &mut Core, id: u64) -> Answer {
         Ok(Some(raw)) => traceback(raw),
         Ok(None) => text(no_task(id)),
         Err(why) => {
-            // The place is known in any case.
             let row = core.mirror.row(row.entry);
-            let task = show::task(&row);
-            let known = match row.waits.place.filter(|_| row.is_waiting) {
-                Some(place) => format!(
-                    "Stack for {task} (most recent call last):\n  File \"{}\", line {}, in {}\n",
-                    place.file(),
-                    place.line(),
-                    show::name(&row.entry)
-                ),
-                None => format!("No stack for {task}\n"),
-            };
-            text(known + &silence(core, why))
+            text(from_mirror(&row) + &silence(core, why))
         }
+    }
+}
+
+/// What is known of a task without asking anybody.
+fn from_mirror(row: &Row) -> String {
+    let task = show::task(row);
+    let spawned = row.entry.spawned;
+    match row.waits.place {
+        Some(place) if row.is_waiting => format!(
+            "Stack for {task} (most recent call last):\n  File \"{}\", line {}, in {}\n",
+            place.file(),
+            place.line(),
+            show::name(&row.entry)
+        ),
+        Some(place) => format!(
+            "No stack for {task}\nIt has last waited at {}:{}.\n",
+            place.file(),
+            place.line()
+        ),
+        None => format!(
+            "No stack for {task}\nIt was spawned at {}:{}.\n",
+            spawned.file(),
+            spawned.line()
+        ),
     }
 }
 
