@@ -129,7 +129,7 @@
 //! | `stream` | queues as streams of the futures crates (see [`queue`]) | `futures-core` |
 //! | `channel` | `channel`: messages to and from Python's `multiprocessing` | `serde`, `getrandom`, `hmac`, `md-5`, `sha2` |
 //! | `hyper` | `hyper`: HTTP, as server and client | `hyper`, and with it tokio's channels, but no runtime |
-//! | `probe` | lines in the stack of a task that hogs the CPU (on Linux; see [`traceback`]) | `backtrace`, `framehop`, `object` |
+//! | `probe` | the whole stack of a task that hogs the CPU, instead of the innermost call (on Linux; see [`traceback`]) | `backtrace`, `framehop`, `object` |
 //! | `process` | `run_in_process`: functions in other processes (on Unix) | `postcard`, `serde` |
 //! | `socket` | `socket::Socket`: every option, and messages with descriptors in them (on Unix) | `rustix` |
 //! | `tls` | `tls`: servers and connections with TLS 1.2 and 1.3 | `rustls` with `ring`, which needs a C compiler |

@@ -37,6 +37,10 @@
 //!
 //! (`"line-tables-only"` gives the lines, and the names of functions that were not inlined.) Without it, a traceback shows
 //! where the operation was made, which is always known, and says what is missing.
+//!
+//! Of a task that runs and lets nobody else run, this gives the function and the line that it is in (on Linux). The calls that
+//! led there take the feature `probe`, as frame pointers, by which they could be followed, are usually not there; and so
+//! do functions that were inlined.
 
 #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
 mod elf;

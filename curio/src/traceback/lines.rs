@@ -14,9 +14,10 @@ use super::elf::File;
 /// A file and a line.
 pub(super) type Line = (String, u32);
 
-/// The lines at these addresses, as far as they are known.
-pub(super) fn find(file: &File<'_>, addresses: &[u64]) -> Vec<Option<Line>> {
-    let mut search = Search::new(addresses);
+/// The lines at these addresses, as far as they are known. Where code of a file was inlined that is not `own`, it is the last own
+/// line before that in the same function: usually that of the call.
+pub(super) fn find(file: &File<'_>, addresses: &[u64], own: fn(&str) -> bool) -> Vec<Option<Line>> {
+    let mut search = Search::new(addresses, own);
     let sections = Sections {
         lines: file.section(".debug_line").unwrap_or(&[]),
         strings: file.section(".debug_str").unwrap_or(&[]),
@@ -41,6 +42,7 @@ struct Search<'a> {
     sorted: Vec<usize>,
     lowest: u64,
     highest: u64,
+    is_own: fn(&str) -> bool,
     found: Vec<Option<Line>>,
 }
 
@@ -53,7 +55,7 @@ struct Row {
 }
 
 impl<'a> Search<'a> {
-    fn new(addresses: &'a [u64]) -> Search<'a> {
+    fn new(addresses: &'a [u64], is_own: fn(&str) -> bool) -> Search<'a> {
         let mut sorted: Vec<usize> = (0..addresses.len()).collect();
         sorted.sort_unstable_by_key(|n| addresses[*n]);
         Search {
@@ -61,6 +63,7 @@ impl<'a> Search<'a> {
             lowest: sorted.first().map_or(0, |n| addresses[*n]),
             highest: sorted.last().map_or(0, |n| addresses[*n]),
             sorted,
+            is_own,
             found: vec![None; addresses.len()],
         }
     }
@@ -96,7 +99,10 @@ impl<'a> Search<'a> {
             file: 1,
             line: 1,
         };
+        let own = files.which(self.is_own);
         let (mut row, mut last): (Row, Option<Row>) = (start, None);
+        // The last own one of this function: each has a sequence of rows to itself.
+        let mut last_own = None;
         while let Some(code) = program.byte() {
             let mut is_row = false;
             match code {
@@ -111,7 +117,7 @@ impl<'a> Search<'a> {
                     let mut extended = Cursor::new(program.bytes(length)?);
                     match extended.number(1)? {
                         1 => {
-                            self.note(last.take(), row.address, &files);
+                            self.note(last.take(), row.address, last_own.take(), &files);
                             row = start;
                         }
                         2 => row.address = extended.number(length.checked_sub(1)?)?,
@@ -138,17 +144,20 @@ impl<'a> Search<'a> {
                 }
             }
             if is_row {
-                let before = last.replace(row);
                 if row.address > self.lowest {
-                    self.note(before, row.address, &files);
+                    self.note(last, row.address, last_own, &files);
+                }
+                last = Some(row);
+                if row.line > 0 && usize::try_from(row.file).is_ok_and(|file| own.get(file) == Some(&true)) {
+                    last_own = last;
                 }
             }
         }
         Some(())
     }
 
-    /// What began with this row ends at an address.
-    fn note(&mut self, row: Option<Row>, end: u64, files: &Files) {
+    /// What began with this row ends at an address. This is the last own one.
+    fn note(&mut self, row: Option<Row>, end: u64, own: Option<Row>, files: &Files) {
         let Some(row) = row.filter(|row| row.address <= self.highest) else {
             return;
         };
@@ -158,12 +167,7 @@ impl<'a> Search<'a> {
             if self.addresses[n] >= end {
                 break;
             }
-            // Code without a line has the line 0.
-            if let Ok(line @ 1..) = u32::try_from(row.line)
-                && let Some(file) = files.path(row.file)
-            {
-                self.found[n] = Some((file, line));
-            }
+            self.found[n] = own.and_then(|own| Some((files.path(own.file)?, u32::try_from(own.line).ok()?)));
         }
     }
 }
@@ -255,6 +259,13 @@ impl Files {
             }
         }
         Some(entries)
+    }
+
+    /// Which of them are own ones, by their numbers.
+    fn which(&self, is_own: fn(&str) -> bool) -> Vec<bool> {
+        let count = self.names.len() as u64 + self.first;
+        let is_own = |file| self.path(file).is_some_and(|path| is_own(&path));
+        (0..count).map(is_own).collect()
     }
 
     /// A path; it is relative to where the compiler ran if it does not say from where.
@@ -369,7 +380,7 @@ mod tests {
         let modules = modules::all();
         let module = modules.iter().find(|module| module.contains(here)).unwrap();
         let here = here - module.start + file.base().unwrap();
-        let found = find(&file, &[here, u64::MAX - 7, here, u64::MAX]);
+        let found = find(&file, &[here, u64::MAX - 7, here, u64::MAX], |_| true);
         let (path, at) = found[0].clone().unwrap();
         assert!(path.ends_with("traceback/lines.rs"), "{path}");
         assert_eq!(at, line);
@@ -390,7 +401,7 @@ mod tests {
                 line_strings: &[1, 2, 0],
             };
             let addresses = [here];
-            let mut search = Search::new(&addresses);
+            let mut search = Search::new(&addresses, |_| true);
             let mut rest = Cursor::new(sections.lines);
             while let Some((unit, wide)) = rest.unit() {
                 search.unit(unit, wide, &sections);
@@ -443,7 +454,7 @@ mod tests {
             line_strings: b"/x\0a.rs\0",
         };
         let addresses = [0x1003, 0x1004, 0x1008];
-        let mut search = Search::new(&addresses);
+        let mut search = Search::new(&addresses, |_| true);
         let (unit, wide) = Cursor::new(sections.lines).unit().unwrap();
         search.unit(unit, wide, &sections).unwrap();
         let at = |line| Some(("/x/a.rs".to_string(), line));

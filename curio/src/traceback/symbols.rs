@@ -1,8 +1,8 @@
 //! What is at an address.
 //!
 //! With the feature `probe`: functions, also those that were inlined, and lines. Without it, the functions that the
-//! program's own table of symbols names, and the lines that its line tables have: of code that was inlined, that is the
-//! line in the innermost function and the name of the outermost.
+//! program's own table of symbols names, and the lines that its line tables have: of the user's code that was inlined, that is
+//! the line in the innermost function and the name of the outermost.
 
 use super::{Frame, text};
 
@@ -47,7 +47,9 @@ pub(super) fn frames(addresses: &[u64]) -> Vec<Frame> {
             .iter()
             .map(|n| addresses[*n] - module.start + base)
             .collect();
-        let lines = super::lines::find(&file, &at);
+        let lines = super::lines::find(&file, &at, |path| {
+            !text::is_plumbing_file(path) && !path.starts_with("library/")
+        });
         for ((n, at), line) in wanted.into_iter().zip(at).zip(lines) {
             known[n] = (file.function(at), line);
         }
@@ -55,9 +57,7 @@ pub(super) fn frames(addresses: &[u64]) -> Vec<Frame> {
     let mut frames = Vec::new();
     for (&address, (name, line)) in addresses.iter().zip(known) {
         let name = name.unwrap_or_else(|| format!("{address:#x}"));
-        // What is inlined from the standard library says nothing of where one is.
-        let of_user = |file: &str| !text::is_plumbing_file(file) && !file.starts_with("library/");
-        let (file, line) = line.filter(|(file, _)| of_user(file)).unzip();
+        let (file, line) = line.unzip();
         if text::is_outermost(&name, file.as_deref()) {
             break;
         }

@@ -48,6 +48,73 @@ fn a_hundred_thousand_tasks_are_shown_in_part_and_stop_nobody() {
     program.finish();
 }
 
+/// For how long this thread has worked so far. (Wall time says what else the machine does, too.)
+fn worked() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+}
+
+/// Says how long the kernel is kept from its tasks, and fails for nothing. The essay of `monitor` has what it has said.
+#[test]
+#[ignore = "it measures"]
+fn how_long_the_kernel_is_kept() {
+    let place = Place::new();
+    let longest = [(); 2].map(|()| Arc::new(AtomicU64::new(0)));
+    let runs = Arc::new(AtomicU64::new(0));
+    let (gaps, counted) = (longest.clone(), runs.clone());
+    let program = Program::start(place.monitor(), move |end| async move {
+        for _ in 0..100_000 {
+            spawn(sleep(Duration::from_secs(1000)));
+        }
+        yield_now().await?;
+        let start = Instant::now();
+        let times = || [worked(), start.elapsed()];
+        let mut last = times();
+        while !end.load(Ordering::Relaxed) {
+            spawn(async {}).join().await?;
+            let now = times();
+            for (n, longest) in gaps.iter().enumerate() {
+                longest.fetch_max((now[n] - last[n]).as_nanos() as u64, Ordering::Relaxed);
+            }
+            last = now;
+            counted.fetch_add(1, Ordering::Relaxed);
+        }
+        Ok(())
+    });
+    let mut client = Local::connect(&place.socket());
+    client.ask_until("ps", |table| table.matches("TIME_SLEEP").count() == 199);
+    let trace = format!("trace on {}", place.directory.join("trace").display());
+    println!(
+        "longest gap between two runs of a task, in microseconds of the thread's own time and of all time"
+    );
+    for command in [
+        "about",
+        "ps",
+        "ps all",
+        "ps --json",
+        "tree all",
+        "locks",
+        "top",
+        "top",
+        &trace,
+        "trace off",
+    ] {
+        longest
+            .iter()
+            .for_each(|longest| longest.store(0, Ordering::Relaxed));
+        let before = runs.load(Ordering::Relaxed);
+        client.ask(command);
+        while runs.load(Ordering::Relaxed) < before + 10 {
+            thread::sleep(Duration::from_millis(1));
+        }
+        let [own, all] = longest
+            .each_ref()
+            .map(|longest| longest.load(Ordering::Relaxed) / 1000);
+        println!("{:<10} {own:>8} {all:>8}", command.split(" /").next().unwrap());
+    }
+    program.finish();
+}
+
 /// A program of tasks that talk, lock, are cancelled and time out; what it gives is what happened, in order.
 async fn story() -> Result<Vec<String>> {
     let said = Rc::new(std::cell::RefCell::new(Vec::new()));

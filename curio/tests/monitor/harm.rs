@@ -1,5 +1,6 @@
 //! Those who mean it harm.
 
+use super::doors::free_port;
 use super::*;
 
 #[test]
@@ -157,4 +158,68 @@ fn those_who_look_see_the_end_of_the_program() {
         assert_eq!(client.answer(), "<end>");
     }
     returns_to(before, threads);
+}
+
+/// A program that the program starts has neither the sockets nor what is recorded, and cannot keep anything open.
+#[cfg(target_os = "linux")]
+#[test]
+fn programs_that_are_started_inherit_nothing() {
+    let place = Place::new();
+    let program = Program::hanging(place.monitor().tcp(free_port()));
+    let mut client = Local::connect(&place.socket());
+    client.ask(&format!("trace on {}", place.directory.join("trace").display()));
+    let mut child = Command::new("sh");
+    child.args(["-c", "ls -l /proc/self/fd"]).stdin(Stdio::null());
+    let shown = String::from_utf8(child.output().unwrap().stdout).unwrap();
+    assert!(shown.contains("/dev/null"), "{shown}");
+    for ours in ["socket:", "anon_inode", "trace"] {
+        assert!(!shown.contains(ours), "{shown}");
+    }
+    client.ask("trace off");
+    program.finish();
+}
+
+/// What a program calls its tasks may be made from what strangers have said.
+#[test]
+fn a_name_cannot_forge_an_answer_nor_fill_the_memory() {
+    const FORGED: &str = "kid\ncurio > \u{1b}]0;owned\u{7}";
+    let place = Place::new();
+    let program = Program::start(place.monitor(), |end| async move {
+        let start = Event::new();
+        for name in [FORGED.to_string(), "x".repeat(1 << 20)] {
+            let start = start.clone();
+            let kid = task(async move { start.wait().await }).name(name);
+            kid.spawn();
+        }
+        until(&end).await
+    });
+    let mut client = Local::connect(&place.socket());
+    client.ask_until("ps", |table| table.matches("EVENT_WAIT").count() == 2);
+    for command in [
+        "ps",
+        "tree",
+        "where 4",
+        "parents 4",
+        "locks",
+        "ps --json",
+        "where 5",
+        "parents 5",
+    ] {
+        let answer = client.ask(command);
+        assert!(
+            !answer.contains(|c: char| c.is_control() && c != '\n'),
+            "{command}: {answer:?}"
+        );
+        assert!(
+            answer.lines().all(|line| !line.starts_with("curio >")),
+            "{command}: {answer}"
+        );
+        assert!(answer.len() < 10_000, "{command}: {} bytes", answer.len());
+    }
+    let answer = client.ask("where 4");
+    assert!(answer.contains("name='kid\u{fffd}curio > "), "{answer}");
+    let told = client.ask("ps --json kid");
+    let kid: Value = serde_json::from_str(told.lines().next().unwrap()).unwrap();
+    assert_eq!(kid["name"], FORGED, "programs get it whole");
+    program.finish();
 }
