@@ -2,11 +2,11 @@
 //!
 //! The tables belong to the kernel's thread. A monitor must show them while that thread computes and never comes back, so it
 //! cannot ask for them: whatever it shows then must lie ready in a place that both may look at. That is the mirror: who there
-//! is, what each waits for and where, and who runs. It is kept whenever a kernel is monitored, and then *all* is read from it,
-//! also when the kernel would have answered. (Rejected: to ask the kernel while it answers and to keep only the running task
-//! here. A table of 100,000 tasks would have to be copied in the kernel's time, and of a hogged kernel one would see the least
-//! just when one wants to know the most. To let another thread read the tables while user code runs would cost a lock for each
-//! operation.)
+//! is, what each waits for and where, and who runs. It is kept whenever a kernel is monitored, or may be asked for dumps, and
+//! then *all* is read from it, also when the kernel would have answered. (Rejected: to ask the kernel while it answers and to
+//! keep only the running task here. A table of 100,000 tasks would have to be copied in the kernel's time, and of a hogged
+//! kernel one would see the least just when one wants to know the most. To let another thread read the tables while user code
+//! runs would cost a lock for each operation.)
 //!
 //! What needs the tables themselves, like a cancellation, is asked of the kernel. It looks at the requests between two runs of
 //! tasks, and rings its own bell so that it does not sleep meanwhile.
@@ -19,7 +19,8 @@
 //!   between two runs ◀─────────────── requests, `wanted` ◀──── lock ────── cancel, where, locks, trace
 //! ```
 //!
-//! M1. The kernel never waits for the monitor: each lock is held for a few instructions, or for a slice of the roster.
+//! M1. The kernel never waits for the monitor: each lock is held for a few instructions, or for a slice of the roster. (Unless
+//!     the system takes the processor from the monitor's thread just then.)
 //! M2. An entry is in the roster from the spawn of its task until it has left the tables, and no longer.
 //! M3. `ready` is set whenever a task enters the ready queue, and cleared at the end of a run after which it is not in there. So
 //!     what an entry shows is out of date by one run of one task at most: the one that is under way.

@@ -49,8 +49,14 @@
 //! # What it costs
 //!
 //! Nothing where there is none. A kernel that has one writes down who waits for what (see `mirror`), which makes a switch
-//! of tasks up to 1.3 times as expensive; that somebody is looking costs it nothing more, however many tasks there are. How long
-//! runs take is measured only while somebody has asked for `top`, because reading the clock costs more than a switch.
+//! of tasks up to 1.3 times as expensive; that somebody is looking costs it next to nothing more. How long runs take is measured only
+//! while somebody has asked for `top`, because reading the clock costs more than a switch.
+//!
+//! However many tasks there are, the kernel is not kept: it is asked for some of them at a time, and shares its lock for some at a
+//! time. With 100,000 tasks, the longest pause between two runs of a task was 0.2 ms of the kernel's own time in a release build and
+//! 1 ms in a debug build, for `ps all`, `ps --json`, `tree all`, `locks` and `top`. Only `trace on` takes longer, 8 µs for each task
+//! there is, because it begins by writing down what there is at that moment. (`cargo test --release -p curio --test monitor --
+//! --ignored --nocapture kept` measures it again. Two cores that had seven times as much to do as they could.)
 //!
 //! # Invariants
 //!

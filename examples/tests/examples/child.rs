@@ -109,7 +109,7 @@ impl Running {
     }
 
     /// The number of its process.
-    #[cfg(all(target_os = "linux", feature = "process"))]
+    #[cfg(unix)]
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }

@@ -27,7 +27,12 @@ pub(super) fn show_where(core: &mut Core, id: u64) -> Answer {
         && let Some(raw) = core.sample()
         && (core.mirror.running(), core.mirror.turns()) == (Some(id), turns)
     {
-        return traceback(raw.about(id, &name));
+        let mut answer = traceback(raw.about(id, &name));
+        if !answer.text.contains("\n  File ") && !answer.text.contains("\n  In ") {
+            // It has no names.
+            answer.text.push_str(&last_place(&row));
+        }
+        return answer;
     }
     let asked = core.ask(move |context, answer| {
         traceback::request(context, id, move |raw| answer.give(raw));
@@ -45,7 +50,6 @@ pub(super) fn show_where(core: &mut Core, id: u64) -> Answer {
 /// What is known of a task without asking anybody.
 fn from_mirror(row: &Row) -> String {
     let task = show::task(row);
-    let spawned = row.entry.spawned;
     match row.waits.place {
         Some(place) if row.is_waiting => format!(
             "Stack for {task} (most recent call last):\n  File \"{}\", line {}, in {}\n",
@@ -53,17 +57,17 @@ fn from_mirror(row: &Row) -> String {
             place.line(),
             show::name(&row.entry)
         ),
-        Some(place) => format!(
-            "No stack for {task}\nIt has last waited at {}:{}.\n",
-            place.file(),
-            place.line()
-        ),
-        None => format!(
-            "No stack for {task}\nIt was spawned at {}:{}.\n",
-            spawned.file(),
-            spawned.line()
-        ),
+        _ => format!("No stack for {task}\n{}", last_place(row)),
     }
+}
+
+/// Where a task was when that was last known.
+fn last_place(row: &Row) -> String {
+    let (what, place) = match row.waits.place {
+        Some(place) => ("has last waited", place),
+        None => ("was spawned", row.entry.spawned),
+    };
+    format!("It {what} at {}:{}.\n", place.file(), place.line())
 }
 
 fn traceback(raw: Raw) -> Answer {
