@@ -14,7 +14,7 @@ use super::connection::Answer;
 use super::server::Core;
 use super::show as format;
 use crate::context::Context;
-use crate::mirror::Holder;
+use crate::mirror::{Holder, SLICE};
 use crate::waits::{Armed, Label};
 
 /// How many lines are shown.
@@ -182,6 +182,7 @@ impl Known {
 
 /// What these tasks wait for, in the kernel's thread.
 fn edges(context: &Context, tasks: &[(u32, u64)]) -> Vec<Edge> {
+    debug_assert!(tasks.len() <= SLICE, "the kernel was kept");
     let tables = context.tables.borrow();
     let mut edges = Vec::new();
     for &(index, id) in tasks {

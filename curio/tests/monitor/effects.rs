@@ -2,12 +2,10 @@
 
 use super::*;
 
-/// That nobody is kept for long is seen in how often the others get their turn, which no load of the machine changes.
+/// (Of how many tasks the kernel is asked something at once, and how long it shares its lock, the tests of `mirror` look at.)
 #[test]
 fn a_hundred_thousand_tasks_are_shown_in_part_and_stop_nobody() {
     const TASKS: usize = 100_000;
-    /// Of how many tasks the kernel is asked something at once, at most.
-    const SLICE: u64 = 256;
     let place = Place::new();
     let runs = Arc::new(AtomicU64::new(0));
     let counted = runs.clone();
@@ -35,16 +33,11 @@ fn a_hundred_thousand_tasks_are_shown_in_part_and_stop_nobody() {
     let shown = client.ask("tree all").matches(" TIME_SLEEP").count();
     assert!((TASKS..TASKS + 2).contains(&shown), "{shown}");
     assert!(client.ask("ps --json").lines().count() >= TASKS + 2);
-    // Of this, the kernel is asked.
+    // Of this, the kernel is asked, again and again. It goes on meanwhile.
     let before = runs.load(Ordering::Relaxed);
     let locks = client.ask("locks");
-    let meanwhile = runs.load(Ordering::Relaxed) - before;
     assert!(locks.lines().count() <= 2, "{locks}");
-    // Between two questions a task runs, but for those at the two ends of a batch; every second one is the one that counts.
-    assert!(
-        meanwhile >= TASKS as u64 / SLICE / 4,
-        "it was kept: {meanwhile} turns"
-    );
+    assert!(runs.load(Ordering::Relaxed) > before);
     program.finish();
 }
 
