@@ -7,8 +7,8 @@ use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{OnceLock, PoisonError, RwLock, RwLockReadGuard};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -33,11 +33,20 @@ fn client() -> &'static Path {
     })
 }
 
-/// A directory for the sockets of one test, as the user's runtime directory is.
-struct Runtime(PathBuf);
+/// A directory for the sockets of one test, as the user's runtime directory is. While it is there, nobody else has a socket
+/// where the client looks, too.
+struct Runtime(PathBuf, #[allow(dead_code)] Option<RwLockReadGuard<'static, ()>>);
+
+/// Held for writing by a test whose sockets are elsewhere.
+static ELSEWHERE: RwLock<()> = RwLock::new(());
 
 impl Runtime {
     fn new() -> Runtime {
+        let guard = ELSEWHERE.read().unwrap_or_else(PoisonError::into_inner);
+        Runtime(Runtime::directory(), Some(guard))
+    }
+
+    fn directory() -> PathBuf {
         // Before anything runs that has its times.
         client();
         static COUNT: AtomicU32 = AtomicU32::new(0);
@@ -48,7 +57,7 @@ impl Runtime {
             .mode(0o700)
             .create(&path)
             .expect("it can be made");
-        Runtime(path)
+        path
     }
 
     fn sockets(&self) -> Vec<String> {
@@ -482,8 +491,9 @@ fn a_runtime_directory_that_is_of_no_use_is_not_used() {
             let _ = std::os::unix::fs::chown(path, Some(65534), None);
         }),
     ];
+    let _guard = ELSEWHERE.write().unwrap_or_else(PoisonError::into_inner);
     for (why, spoil) in useless {
-        let runtime = Runtime::new();
+        let runtime = Runtime(Runtime::directory(), None);
         spoil(&runtime.0);
         let mut command = example("kid");
         command
@@ -499,8 +509,8 @@ fn a_runtime_directory_that_is_of_no_use_is_not_used() {
         let _ = fs::set_permissions(&runtime.0, fs::Permissions::from_mode(0o700));
     }
     // Their paths are too long for sockets.
-    let runtime = Runtime::new();
-    let deep = Runtime(runtime.0.join("x".repeat(100)));
+    let runtime = Runtime(Runtime::directory(), None);
+    let deep = Runtime(runtime.0.join("x".repeat(100)), None);
     fs::create_dir(&deep.0).expect("it can be made");
     let program = Running::start(
         example("kid")
