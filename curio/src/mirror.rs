@@ -48,6 +48,7 @@ use crate::remote::Remote;
 use crate::waits::Label;
 
 use desk::Desk;
+#[cfg(all(unix, feature = "monitor"))]
 pub(crate) use desk::{Answer, Silence};
 pub(crate) use scribe::Scribe;
 
