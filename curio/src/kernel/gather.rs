@@ -20,33 +20,40 @@ impl Kernel {
         context.tell();
         context.forget_time();
         self.collect_wakes();
-        self.expire_timers();
-        let tables = context.tables.borrow();
+        let mut tables = context.tables.borrow();
+        if let Some(due) = tables.timers.next_deadline() {
+            drop(tables);
+            self.expire_timers(due);
+            tables = context.tables.borrow();
+        }
         let ready = tables.ready_tasks() > 0 || context.recorder.is_asked();
         if ready && tables.open_sources == 0 {
             return Ok(());
         }
-        let deadline = [tables.timers.next_deadline(), until].into_iter().flatten().min();
+        let deadline = earlier(tables.timers.next_deadline(), until);
         drop(tables);
         if ready || !block && context.clock == Clock::Real {
             return self.poll(Some(Duration::ZERO));
         }
         match context.clock {
             Clock::Real => {
-                if !self.falls_idle(deadline) {
+                if context.activations.is_some() && !self.falls_idle(deadline) {
                     return self.poll(Some(Duration::ZERO));
                 }
                 let wait =
                     deadline.map(|d| Duration::from_nanos(d.saturating_sub(context.now())).min(LONGEST_WAIT));
                 self.poll(wait)?;
-                self.expire_timers();
+                if let Some(due) = deadline {
+                    self.expire_timers(due);
+                }
             }
             Clock::Virtual => {
                 self.poll(Some(Duration::ZERO))?;
                 if context.tables.borrow().ready_tasks() > 0 {
                     return Ok(());
                 }
-                if (block || deadline.is_some()) && !self.falls_idle(deadline) {
+                let is_told = context.activations.is_some() && (block || deadline.is_some());
+                if is_told && !self.falls_idle(deadline) {
                     return Ok(());
                 }
                 if context.works_outside() {
@@ -57,7 +64,7 @@ impl Kernel {
                 match deadline {
                     Some(deadline) => {
                         context.set_time(deadline);
-                        self.expire_timers();
+                        self.expire_timers(deadline);
                     }
                     None if !block => {}
                     None if context.tables.borrow().is_woken_from_outside() => self.poll(None)?,
@@ -74,11 +81,9 @@ impl Kernel {
     }
 
     /// Tells the activations that nothing is ready, and everything before. False if they have changed that.
+    #[cold]
     fn falls_idle(&self, until: Option<u64>) -> bool {
         let context = &*self.context;
-        if context.activations.is_none() {
-            return true;
-        }
         context.tables.borrow_mut().note(|log, _| log.idle(until));
         context.tell();
         context.tables.borrow().ready_tasks() == 0 && !context.recorder.is_asked()
@@ -103,29 +108,43 @@ impl Kernel {
         polled.map_err(Error::Io)
     }
 
+    #[inline(always)]
     fn collect_wakes(&self) {
         if self.context.remote.has_mail() {
-            self.context.with_tables(|tables| {
-                let mut woken = std::mem::take(&mut tables.remote_wakes);
-                self.context.remote.drain(&mut woken);
-                woken.drain(..).for_each(|task| {
-                    tables.schedule(task);
-                    tables.note_ready(task);
-                });
-                tables.remote_wakes = woken;
-            });
-            self.context.drop_released();
+            self.open_mail();
         }
     }
 
-    fn expire_timers(&self) {
+    #[cold]
+    #[inline(never)]
+    fn open_mail(&self) {
+        self.context.with_tables(|tables| {
+            let mut woken = std::mem::take(&mut tables.remote_wakes);
+            self.context.remote.drain(&mut woken);
+            woken.drain(..).for_each(|task| {
+                tables.schedule(task);
+                tables.note_ready(task);
+            });
+            tables.remote_wakes = woken;
+        });
+        self.context.drop_released();
+    }
+
+    /// Wakes those whose time has come, if `due` has, the next deadline.
+    #[inline(never)]
+    fn expire_timers(&self, due: u64) {
         let context = &*self.context;
-        let due = context.tables.borrow().timers.next_deadline();
-        if let Some(due) = due {
-            let now = context.now();
-            if due <= now {
-                context.with_tables(|tables| tables.expire_timers(now));
-            }
+        let now = context.now();
+        if due <= now {
+            context.with_tables(|tables| tables.expire_timers(now));
         }
+    }
+}
+
+/// The earlier of two deadlines.
+fn earlier(one: Option<u64>, other: Option<u64>) -> Option<u64> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
     }
 }
