@@ -70,6 +70,24 @@ impl Key {
         (self.0.get() >> BELOW_SERIAL) as u32
     }
 
+    /// Whether the other key is one of the same kernel.
+    #[inline]
+    pub(crate) fn is_kin(self, other: Option<Key>) -> bool {
+        (self.0.get() ^ Key::number_of(other)) >> bits::INDEX & MAX_KERNELS == 0
+    }
+
+    /// The same as `==`, in one comparison.
+    #[inline]
+    pub(crate) fn are_same(one: Option<Key>, other: Option<Key>) -> bool {
+        Key::number_of(one) == Key::number_of(other)
+    }
+
+    /// None is zero (K1).
+    #[inline]
+    fn number_of(key: Option<Key>) -> usize {
+        key.map_or(0, Key::number)
+    }
+
     #[inline]
     pub(crate) fn index(self) -> u32 {
         (self.0.get() & MAX_INDEX) as u32

@@ -10,14 +10,19 @@
 //! I9. Only epoll and kqueue report edges by themselves. The other selectors of mio (Windows, poll) are asked again for the
 //!     next event by a call that would block. There, nothing else proves that a socket is exhausted: who waited after a
 //!     short read would wait for ever.
+//! I10. A source is shared by its socket and the tables, so that an operation finds it without asking these; the tables have
+//!     it exactly as long as it is not `GONE`.
+//! I11. A seat is taken by the operation whose node is armed with it, and by no other. So who has the key of the seat is the
+//!     one who waits, and its node is there.
 
+use std::cell::Cell;
 use std::io;
 use std::time::Duration;
 
 use mio::event::{Event, Source as MioSource};
 use mio::{Events, Interest, Poll, Registry, Token};
 
-use crate::key::{Key, NONE};
+use crate::key::Key;
 
 /// The token of the bell (see `remote`). No source has it, because a key is never zero.
 const BELL: Token = Token(0);
@@ -38,6 +43,8 @@ const WRITE: u8 = Direction::Write as u8;
 const CLOSED: u32 = 2;
 /// There has been urgent data. Reads stop short at its mark, so that a short read proves nothing.
 const URGENT: u8 = 16;
+/// The source has left the tables (I10).
+const GONE: u8 = 32;
 
 /// Whether the selector reports edges by itself (I9).
 const EDGES: bool = cfg!(all(
@@ -56,65 +63,92 @@ const EDGES: bool = cfg!(all(
 
 /// What the kernel knows of a source.
 pub(crate) struct Source {
-    ready: u8,
-    /// The operation that waits to read, and the one that waits to write.
-    pub(crate) reader: u32,
-    pub(crate) writer: u32,
-}
-
-impl Default for Source {
-    fn default() -> Source {
-        Source {
-            ready: READ | WRITE,
-            reader: NONE,
-            writer: NONE,
-        }
-    }
+    key: Key,
+    bits: Cell<u8>,
+    /// The nodes of the operation that waits to read, and of the one that waits to write (I11).
+    reader: Cell<Option<Key>>,
+    writer: Cell<Option<Key>>,
 }
 
 impl Source {
+    pub(crate) fn new(key: Key) -> Source {
+        Source {
+            key,
+            bits: Cell::new(READ | WRITE),
+            reader: Cell::new(None),
+            writer: Cell::new(None),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn key(&self) -> Key {
+        self.key
+    }
+
     /// Whether a system call may be tried.
+    #[inline]
     pub(crate) fn is_ready(&self, direction: Direction) -> bool {
         let bit = direction as u8;
-        self.ready & (bit | bit << CLOSED) != 0
+        self.bits.get() & (bit | bit << CLOSED) != 0
     }
 
     /// A system call has proved that there is nothing left (I6, I8).
-    pub(crate) fn clear(&mut self, direction: Direction) {
-        self.ready &= !(direction as u8);
+    #[inline]
+    pub(crate) fn clear(&self, direction: Direction) {
+        self.bits.set(self.bits.get() & !(direction as u8));
     }
 
     /// A system call has transferred less than was asked for.
     #[inline]
-    pub(crate) fn short(&mut self, direction: Direction) {
-        if EDGES && self.ready & URGENT == 0 {
+    pub(crate) fn short(&self, direction: Direction) {
+        if EDGES && self.bits.get() & URGENT == 0 {
             self.clear(direction);
         }
     }
 
     /// Enters what an event says.
-    pub(crate) fn set(&mut self, bits: u8) {
-        self.ready |= bits;
+    #[inline]
+    pub(crate) fn set(&self, bits: u8) {
+        self.bits.set(self.bits.get() | bits);
+    }
+
+    /// It has left the tables: nothing can be tried any more.
+    pub(crate) fn leave(&self) {
+        self.bits.set(GONE);
+    }
+
+    pub(crate) fn is_gone(&self) -> bool {
+        self.bits.get() == GONE
     }
 
     /// The operation that waits for this direction.
-    pub(crate) fn seat(&mut self, direction: Direction) -> &mut u32 {
+    #[inline]
+    pub(crate) fn seat(&self, direction: Direction) -> &Cell<Option<Key>> {
         match direction {
-            Direction::Read => &mut self.reader,
-            Direction::Write => &mut self.writer,
+            Direction::Read => &self.reader,
+            Direction::Write => &self.writer,
         }
+    }
+
+    /// Whether anybody waits for it.
+    pub(crate) fn is_awaited(&self) -> bool {
+        self.reader.get().is_some() || self.writer.get().is_some()
     }
 }
 
 /// The bits that an event sets. An error concerns both directions: whoever waits must come and fetch it.
-pub(crate) fn bits(event: &Event) -> u8 {
-    let mut bits = 0;
-    if event.is_readable() {
-        bits |= READ;
+#[inline]
+fn bits(event: &Event) -> u8 {
+    let bits = u8::from(event.is_readable()) * READ | u8::from(event.is_writable()) * WRITE;
+    if event.is_error() || event.is_priority() || event.is_read_closed() || event.is_write_closed() {
+        return rare_bits(event, bits);
     }
-    if event.is_writable() {
-        bits |= WRITE;
-    }
+    bits
+}
+
+#[cold]
+#[inline(never)]
+fn rare_bits(event: &Event, mut bits: u8) -> u8 {
     if event.is_read_closed() {
         bits |= READ | READ << CLOSED;
     }

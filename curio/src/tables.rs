@@ -86,7 +86,7 @@ pub(crate) struct Tables {
     stale: usize,
     pub(crate) scopes: Scopes,
     pub(crate) timers: Timers,
-    pub(crate) sources: Pool<Source>,
+    sources: Pool<Option<Rc<Source>>>,
     /// How many of them there are.
     pub(crate) open_sources: usize,
     /// Names given by the user; all others come from the type of the future.
@@ -288,10 +288,8 @@ impl Tables {
     /// Whether anything but the clock can wake a task: a socket that somebody waits for, or a stranger who holds the
     /// waker of a task.
     pub(crate) fn is_woken_from_outside(&self) -> bool {
-        self.sources
-            .iter()
-            .any(|(_, s)| s.reader != NONE || s.writer != NONE)
-            || self.all_tasks().any(|(_, slot)| slot.has(ESCAPED))
+        let mut sources = self.sources.iter().filter_map(|(_, source)| source.as_deref());
+        sources.any(Source::is_awaited) || self.all_tasks().any(|(_, slot)| slot.has(ESCAPED))
     }
 }
 

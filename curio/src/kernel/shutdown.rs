@@ -53,6 +53,7 @@ impl Kernel {
             activations.end();
         }
         context.drop_belongings();
+        context.tables.borrow_mut().forget_sources();
         self.watched = None;
         context.remote.unregister();
         running.map(drop).and(awaited)

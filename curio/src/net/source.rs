@@ -12,7 +12,7 @@
 use std::cell::RefCell;
 use std::io;
 use std::panic::Location;
-use std::rc::Weak;
+use std::rc::{Rc, Weak};
 use std::task::{Context as TaskContext, Poll};
 
 use mio::Registry;
@@ -21,14 +21,14 @@ use mio::event::Source as MioSource;
 use crate::context::{self, Context};
 use crate::error::{Error, Result};
 use crate::key::Key;
-use crate::readiness::{self, Direction};
+use crate::readiness::{self, Direction, Source};
 use crate::traps::Waiting;
 
 /// A mio socket, registered with the kernel in whose task it was made.
 pub(crate) struct Registered<S: mio::event::Source> {
     /// None once it is closed.
     socket: RefCell<Option<S>>,
-    source: Key,
+    source: Rc<Source>,
     /// Whether another descriptor of it may be about (N2).
     shared: bool,
     /// A socket may be closed while its kernel does not run.
@@ -58,7 +58,7 @@ impl<S: mio::event::Source> Registered<S> {
         let context = self.context.upgrade().ok_or(Error::NoKernel)?;
         match &mut *self.socket.borrow_mut() {
             Some(socket) => {
-                readiness::register_writing(context.selector.borrow().registry(), socket, self.source)
+                readiness::register_writing(context.selector.borrow().registry(), socket, self.source.key())
                     .map_err(Error::Io)
             }
             None => Err(Error::Closed),
@@ -72,9 +72,9 @@ impl<S: mio::event::Source> Registered<S> {
     ) -> Result<Registered<S>> {
         context::with_task(|context, _| {
             let source = context.tables.borrow_mut().add_source()?;
-            let registered = register(context.selector.borrow().registry(), &mut socket, source);
+            let registered = register(context.selector.borrow().registry(), &mut socket, source.key());
             if let Err(error) = registered {
-                context.with_tables(|tables| tables.remove_source(source));
+                context.with_tables(|tables| tables.remove_source(&source));
                 return Err(Error::Io(error));
             }
             Ok(Registered {
@@ -102,9 +102,9 @@ impl<S: mio::event::Source> Registered<S> {
         waiting: &mut Waiting,
         cx: &mut TaskContext<'_>,
         place: &'static Location<'static>,
-        mut call: impl FnMut(&S) -> io::Result<(R, bool)>,
+        call: impl FnOnce(&S) -> io::Result<(R, bool)>,
     ) -> Poll<Result<R>> {
-        waiting.poll_io(self.source, direction, cx, place, || {
+        waiting.poll_io(&self.source, direction, cx, place, || {
             match &*self.socket.borrow() {
                 Some(socket) => call(socket),
                 // It was closed; the kernel knows that first.
@@ -121,7 +121,7 @@ impl<S: mio::event::Source> Registered<S> {
         waiting: &mut Waiting,
         cx: &mut TaskContext<'_>,
         place: &'static Location<'static>,
-        mut call: impl FnMut(&S) -> io::Result<R>,
+        call: impl FnOnce(&S) -> io::Result<R>,
     ) -> Poll<Result<R>> {
         self.poll_io(direction, waiting, cx, place, |socket| Ok((call(socket)?, false)))
     }
@@ -207,7 +207,7 @@ impl<S: mio::event::Source> Registered<S> {
 
     fn forget(&self) {
         if let Some(context) = self.context.upgrade() {
-            context.with_tables(|tables| tables.remove_source(self.source));
+            context.with_tables(|tables| tables.remove_source(&self.source));
         }
     }
 }

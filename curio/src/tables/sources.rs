@@ -1,73 +1,92 @@
 //! The sockets in the tables: who waits for which, and what an event does.
 
+use std::rc::Rc;
+
 use super::Tables;
 use crate::error::{Error, Result};
-use crate::key::{Key, NONE};
+use crate::key::Key;
 use crate::readiness::{self, Direction, Source};
 use crate::waits::Armed;
 
 impl Tables {
-    pub(crate) fn add_source(&mut self) -> Result<Key> {
+    pub(crate) fn add_source(&mut self) -> Result<Rc<Source>> {
         if self.sources.is_full() {
             return Err(Error::other("too many sockets for one kernel"));
         }
         self.open_sources += 1;
-        let key = self.sources.claim();
-        *self.sources.get_mut(key.index()) = Source::default();
-        Ok(key)
+        let (key, entry) = self.sources.claim_mut();
+        let source = Rc::new(Source::new(key));
+        *entry = Some(source.clone());
+        Ok(source)
     }
 
+    /// The source that the key names, if it is there still (I7).
     #[inline]
-    pub(crate) fn find_source(&mut self, source: Key) -> Option<&mut Source> {
+    fn find_source(&self, source: Key) -> Option<&Source> {
         let index = self.sources.find(source)?;
-        Some(self.sources.get_mut(index))
+        self.sources.get(index).as_deref()
     }
 
     /// Forgets a source and wakes those who wait for it: they find it closed.
-    pub(crate) fn remove_source(&mut self, source: Key) {
-        let Some(&mut Source { reader, writer, .. }) = self.find_source(source) else {
+    pub(crate) fn remove_source(&mut self, source: &Source) {
+        let Some(index) = self.sources.find(source.key()) else {
             return;
         };
         self.open_sources -= 1;
-        self.sources.release(source.index());
-        for wait in [reader, writer] {
-            if wait != NONE {
-                self.waits.get_mut(wait).armed = Armed::Notified;
-                self.wake(wait);
+        *self.sources.release(index) = None;
+        source.leave();
+        for direction in [Direction::Read, Direction::Write] {
+            if let Some(wait) = source.seat(direction).take() {
+                self.waits.get_mut(wait.index()).armed = Armed::Notified;
+                self.wake(wait.index());
             }
         }
     }
 
-    /// Seats an operation at a source.
+    /// The kernel ends, and its sockets may outlive it.
+    pub(crate) fn forget_sources(&mut self) {
+        for source in self.sources.iter_mut() {
+            source.take().inspect(|source| source.leave());
+        }
+    }
+
+    /// Seats an operation of `task` at a source (I11).
     #[inline]
-    pub(crate) fn arm_source(&mut self, index: u32, source: Key, direction: Direction) -> Armed {
-        let entry = source.index();
-        *self.sources.get_mut(entry).seat(direction) = index;
+    pub(crate) fn arm_source(
+        &mut self,
+        index: u32,
+        task: Key,
+        source: &Source,
+        direction: Direction,
+    ) -> Armed {
+        // Nearly always, the node is the task's own.
+        let wait = if index == task.index() {
+            Some(task)
+        } else {
+            self.waits.entries.key(index)
+        };
+        source.seat(direction).set(wait);
+        let entry = source.key().index();
         match direction {
             Direction::Read => Armed::Reader(entry),
             Direction::Write => Armed::Writer(entry),
         }
     }
 
-    /// An operation on a source is over: `wait` is its node, if it has waited. It has found out whether the source is
-    /// exhausted (`short`).
+    /// Takes back what `arm_source` has done.
+    #[cold]
+    pub(super) fn disarm_source(&mut self, entry: u32, direction: Direction) {
+        if let Some(source) = self.sources.get(entry) {
+            source.seat(direction).set(None);
+        }
+    }
+
+    /// The operation that had taken a seat, and has left it, has completed.
     #[inline]
-    pub(crate) fn complete_io(&mut self, source: Key, direction: Direction, short: bool, wait: Option<u32>) {
-        if let Some(entry) = self.find_source(source) {
-            if short {
-                entry.short(direction);
-            }
-            // Nearly always, the node has the seat; and then nothing is armed any more.
-            if let Some(index) = wait
-                && *entry.seat(direction) == index
-            {
-                *entry.seat(direction) = NONE;
-                self.waits.get_mut(index).armed = Armed::Notified;
-            }
-        }
-        if let Some(index) = wait {
-            self.end_wait(index, true);
-        }
+    pub(crate) fn complete_io(&mut self, wait: Key) {
+        // So nothing is armed any more.
+        self.waits.get_mut(wait.index()).armed = Armed::Notified;
+        self.end_wait(wait.index(), true);
     }
 
     /// The number by which activations know a socket.
@@ -76,16 +95,22 @@ impl Tables {
     }
 
     /// Enters an event, and wakes those whom it concerns (I7).
-    pub(crate) fn source_event(&mut self, source: Key, bits: u8) {
-        let Some(entry) = self.find_source(source) else {
+    #[inline]
+    pub(crate) fn source_event(&mut self, key: Key, bits: u8) {
+        let Some(source) = self.find_source(key) else {
             return;
         };
-        entry.set(bits);
-        let (reader, writer) = (entry.reader, entry.writer);
-        self.note(|log, _| log.readiness(source, bits));
+        source.set(bits);
+        let (reader, writer) = (
+            source.seat(Direction::Read).get(),
+            source.seat(Direction::Write).get(),
+        );
+        self.note(|log, _| log.readiness(key, bits));
         for (wait, direction) in [(reader, Direction::Read), (writer, Direction::Write)] {
-            if wait != NONE && readiness::concerns(bits, direction) {
-                self.wake(wait);
+            if let Some(wait) = wait
+                && readiness::concerns(bits, direction)
+            {
+                self.wake(wait.index());
             }
         }
     }

@@ -4,6 +4,7 @@ use std::panic::Location;
 
 use super::{Afterwards, Tables};
 use crate::key::{Key, NONE};
+use crate::readiness::Direction;
 use crate::timers::Target;
 use crate::waits::{Armed, Label, Wait};
 
@@ -179,8 +180,8 @@ impl Tables {
             Armed::List { list, next, prev } => self.waits.delist(list, next, prev),
             Armed::Timer(timer) => self.timers.remove(timer),
             Armed::Join { task, next, prev } => self.disarm_join(task, next, prev),
-            Armed::Reader(source) => self.sources.get_mut(source).reader = NONE,
-            Armed::Writer(source) => self.sources.get_mut(source).writer = NONE,
+            Armed::Reader(source) => self.disarm_source(source, Direction::Read),
+            Armed::Writer(source) => self.disarm_source(source, Direction::Write),
         }
     }
 

@@ -1,128 +1,175 @@
 //! How an operation waits for a socket: it tries the system call, and waits only if that would block.
 
+use std::cell::Cell;
 use std::io;
 use std::panic::Location;
 use std::task::{Context as TaskContext, Poll};
 
 use super::{Label, Waiting};
-use crate::context::{self, Context};
+use crate::context;
 use crate::error::{Busy, Error, Result};
-use crate::key::{Key, NONE};
-use crate::readiness::Direction;
+use crate::key::Key;
+use crate::readiness::{Direction, Source};
 use crate::tables::Tables;
 
 impl Waiting {
     /// Tries a system call on a socket, and waits if it would block. `call` tells besides its result whether the socket
     /// is exhausted. There is one seat for each direction, for the operation that waits.
+    ///
+    /// What nearly always happens is here, and without a loop: either the socket is known not to be ready, or the call
+    /// succeeds at once. The rest is elsewhere, so that its needs do not burden this.
     #[inline]
     pub(crate) fn poll_io<R>(
         &mut self,
-        source: Key,
+        source: &Source,
         direction: Direction,
         cx: &mut TaskContext<'_>,
         place: &'static Location<'static>,
-        mut call: impl FnMut() -> io::Result<(R, bool)>,
+        call: impl FnOnce() -> io::Result<(R, bool)>,
+    ) -> Poll<Result<R>> {
+        if !source.is_ready(direction) {
+            return self.wait_io(source, direction, cx, place);
+        }
+        match self.may_try(source, direction) {
+            Some(Permit::Granted) => {}
+            Some(Permit::Spent) => return pause(cx),
+            None => return self.refuse_io(source, direction),
+        }
+        match call() {
+            Ok((value, short)) => {
+                if short {
+                    source.short(direction);
+                }
+                if self.key.is_some() {
+                    self.complete_io(source.seat(direction));
+                }
+                Poll::Ready(Ok(value))
+            }
+            Err(error) => self.failed_io(source, direction, cx, place, error),
+        }
+    }
+
+    /// Whether the socket is that of the kernel that runs, and nobody waits for it but this operation, if it has waited.
+    #[inline]
+    fn may_try(&self, source: &Source, direction: Direction) -> Option<Permit> {
+        if self.is_taken(source, direction) {
+            return None;
+        }
+        context::with(|context| {
+            let context = context?;
+            if !source.key().is_kin(context.task.get()) {
+                return None;
+            }
+            Some(if context.spend() {
+                Permit::Granted
+            } else {
+                Permit::Spent
+            })
+        })
+    }
+
+    /// Whether another operation has the seat.
+    #[inline]
+    fn is_taken(&self, source: &Source, direction: Direction) -> bool {
+        let seat = source.seat(direction).get();
+        !Key::are_same(seat, self.key) && seat.is_some()
+    }
+
+    /// The socket is not ready: the operation waits for it.
+    #[inline(never)]
+    fn wait_io<R>(
+        &mut self,
+        source: &Source,
+        direction: Direction,
+        cx: &mut TaskContext<'_>,
+        place: &'static Location<'static>,
     ) -> Poll<Result<R>> {
         context::with(|context| {
             let Some((context, task)) = context.and_then(|c| Some((c, c.task.get()?))) else {
                 return Poll::Ready(Err(Error::NoKernel));
             };
-            if !context.spend() {
-                cx.waker().wake_by_ref();
-                return Poll::Pending;
+            if !source.key().is_kin(Some(task)) || source.is_gone() || self.is_taken(source, direction) {
+                return self.refuse_io(source, direction);
             }
-            loop {
-                let mut tables = context.tables.borrow_mut();
-                let Some(entry) = tables.find_source(source) else {
-                    drop(tables);
-                    return Poll::Ready(Err(self.gone(context, source)));
-                };
-                let (ready, seat) = (entry.is_ready(direction), *entry.seat(direction));
-                if seat != NONE && self.find(&tables) != Some(seat) {
-                    return Poll::Ready(Err(Error::Busy(direction.into())));
-                }
-                drop(tables);
-                if !ready {
-                    return self.wait_ready(context, task, source, direction, cx, place);
-                }
-                match call() {
-                    Ok((value, short)) => {
-                        if short || self.key.is_some() {
-                            self.complete_io(context, source, direction, short);
-                        }
-                        return Poll::Ready(Ok(value));
-                    }
-                    Err(error) => {
-                        if let Some(error) = self.failed_io(context, source, direction, error) {
-                            return Poll::Ready(Err(error));
-                        }
-                    }
-                }
+            let arm = move |tables: &mut Tables, index| tables.arm_source(index, task, source, direction);
+            match self.enter(context, task, cx, direction.into(), place, arm) {
+                Ok(()) => Poll::Pending,
+                Err(error) => Poll::Ready(Err(error)),
             }
         })
     }
 
-    #[inline(never)]
-    fn wait_ready<R>(
+    /// The operation has no business with this source: it belongs to another kernel, or is gone, or is taken.
+    #[cold]
+    fn refuse_io<R>(&mut self, source: &Source, direction: Direction) -> Poll<Result<R>> {
+        let task = context::with(|context| context.and_then(|context| context.task.get()));
+        Poll::Ready(Err(if !source.key().is_kin(task) {
+            self.complete();
+            Error::NoKernel
+        } else if source.is_gone() {
+            self.complete();
+            Error::Closed
+        } else {
+            Error::Busy(direction.into())
+        }))
+    }
+
+    /// A system call has failed. Where it is to be tried again, the socket may be waited for; if not even that is
+    /// so, as the system has been interrupted, the task comes back at once.
+    #[cold]
+    fn failed_io<R>(
         &mut self,
-        context: &Context,
-        task: Key,
-        source: Key,
+        source: &Source,
         direction: Direction,
         cx: &mut TaskContext<'_>,
         place: &'static Location<'static>,
-    ) -> Poll<Result<R>> {
-        let arm = |tables: &mut Tables, index: u32| tables.arm_source(index, source, direction);
-        match self.enter(context, task, cx, direction.into(), place, arm) {
-            Ok(()) => Poll::Pending,
-            Err(error) => Poll::Ready(Err(error)),
-        }
-    }
-
-    /// A system call has failed. None: it is to be tried again, when the socket is ready.
-    #[cold]
-    fn failed_io(
-        &mut self,
-        context: &Context,
-        source: Key,
-        direction: Direction,
         error: io::Error,
-    ) -> Option<Error> {
+    ) -> Poll<Result<R>> {
         match error.kind() {
-            io::ErrorKind::Interrupted => None,
-            io::ErrorKind::WouldBlock => {
-                if let Some(entry) = context.tables.borrow_mut().find_source(source) {
-                    entry.clear(direction);
-                }
-                None
-            }
+            io::ErrorKind::WouldBlock => source.clear(direction),
+            io::ErrorKind::Interrupted => {}
             _ => {
                 self.complete();
-                Some(Error::Io(error))
+                return Poll::Ready(Err(Error::Io(error)));
             }
         }
+        if source.is_ready(direction) {
+            return pause(cx);
+        }
+        self.wait_io(source, direction, cx, place)
     }
 
-    /// A system call has succeeded.
+    /// A system call has succeeded for an operation that has waited.
     #[inline(never)]
-    fn complete_io(&mut self, context: &Context, source: Key, direction: Direction, short: bool) {
-        context.with_tables(|tables| {
-            let wait = self.find(tables);
-            tables.complete_io(source, direction, short, wait);
-        });
-        self.key = None;
-    }
-
-    /// The source is not in the tables any more, or never was.
-    #[cold]
-    fn gone(&mut self, context: &Context, source: Key) -> Error {
-        self.complete();
-        if context.id == source.kernel() {
-            Error::Closed
-        } else {
-            Error::NoKernel
+    fn complete_io(&mut self, seat: &Cell<Option<Key>>) {
+        match self.key {
+            // Nearly always. So the node is there (I11).
+            Some(wait) if Key::are_same(seat.get(), self.key) => {
+                seat.set(None);
+                self.key = None;
+                context::with(|context| {
+                    if let Some(context) = context {
+                        context.with_tables(|tables| tables.complete_io(wait));
+                    }
+                });
+            }
+            _ => self.complete(),
         }
     }
+}
+
+/// Whether an operation may try its system call.
+enum Permit {
+    Granted,
+    /// The task has had its share of this run.
+    Spent,
+}
+
+/// The task is to come back.
+#[cold]
+fn pause<R>(cx: &TaskContext<'_>) -> Poll<R> {
+    cx.waker().wake_by_ref();
+    Poll::Pending
 }
 
 impl From<Direction> for Label {
