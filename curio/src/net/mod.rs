@@ -21,6 +21,7 @@ mod accept;
 pub(crate) mod bytes;
 #[cfg(feature = "tls")]
 pub(crate) mod carrier;
+mod connect;
 mod options;
 mod packets;
 #[cfg(unix)]
@@ -38,9 +39,10 @@ pub use crate::addr::ToAddrs;
 pub use crate::lookup::{LookupHost, lookup_host};
 pub use accept::{Accept, Listener};
 pub use bytes::{Finish, Flush, Read, ReadExact, Readable, Transport, Writable, Write, WriteAll};
+pub use connect::Connect;
 pub use options::ListenOptions;
 pub use packets::{Operation, Peek, PeekFrom, Recv, RecvFrom, Send, SendTo};
-pub use tcp::{Connect, TcpStream};
+pub use tcp::TcpStream;
 pub use tcp_listener::TcpListener;
 pub use udp::UdpSocket;
 #[cfg(unix)]
