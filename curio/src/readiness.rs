@@ -47,7 +47,7 @@ const URGENT: u8 = 16;
 const GONE: u8 = 32;
 
 /// Whether the selector reports edges by itself (I9).
-const EDGES: bool = cfg!(all(
+pub(crate) const EDGES: bool = cfg!(all(
     any(
         target_os = "linux",
         target_os = "android",
@@ -139,7 +139,7 @@ impl Source {
 /// The bits that an event sets. An error concerns both directions: whoever waits must come and fetch it.
 #[inline]
 fn bits(event: &Event) -> u8 {
-    let bits = u8::from(event.is_readable()) * READ | u8::from(event.is_writable()) * WRITE;
+    let bits = (u8::from(event.is_readable()) * READ) | (u8::from(event.is_writable()) * WRITE);
     if event.is_error() || event.is_priority() || event.is_read_closed() || event.is_write_closed() {
         return rare_bits(event, bits);
     }
@@ -216,6 +216,15 @@ pub(crate) fn register(registry: &Registry, source: &mut dyn MioSource, key: Key
     #[cfg(any(target_os = "linux", target_os = "android"))]
     let interest = interest | Interest::PRIORITY;
     source.register(registry, Token(key.number()), interest)
+}
+
+/// Asks for the next event of a source, where the selector does not tell it by itself (I9).
+#[cfg(unix)]
+pub(crate) fn ask_again(registry: &Registry, source: &mut dyn MioSource, token: Token) {
+    if !EDGES {
+        // It fails if the selector has dropped the source, as it does after the last event there can be.
+        let _ = source.reregister(registry, token, Interest::READABLE | Interest::WRITABLE);
+    }
 }
 
 /// Registers a source for reading. An event for writing comes whenever the peer has read, also if nobody waits for that.

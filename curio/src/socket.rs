@@ -22,13 +22,11 @@ use std::panic::Location;
 use std::pin::Pin;
 use std::task::{Context as TaskContext, Poll, ready};
 
-use mio::unix::SourceFd;
-use mio::{Interest, Registry, Token, event};
-
 use crate::context;
 use crate::error::{Error, Result};
 use crate::net::bytes::sealed::Sealed;
 use crate::net::bytes::{Readable, Transport, Writable, WriteAll};
+use crate::net::fd::ByFd;
 use crate::net::patience::Patience;
 use crate::net::source::Registered;
 use crate::readiness::Direction;
@@ -37,6 +35,9 @@ use crate::traps::{Waiting, poll_budget};
 
 pub use calls::{Accept, Call, Message, Recv, RecvFrom, RecvMsg, Send, SendMsg, SendTo, SystemCall};
 pub use socket2::{Domain, Protocol, SockAddr, Type};
+
+/// What the selector knows, or will.
+type Source = ByFd<socket2::Socket>;
 
 /// A socket of any family and type (Python Curio: `socket.socket`).
 ///
@@ -102,7 +103,7 @@ impl Socket {
     pub fn from_socket2(socket: socket2::Socket) -> Result<Socket> {
         socket.set_nonblocking(true)?;
         Ok(Socket {
-            fresh: RefCell::new(Some(Source(socket))),
+            fresh: RefCell::new(Some(ByFd(socket))),
             io: OnceCell::new(),
         })
     }
@@ -382,7 +383,7 @@ impl Socket {
             }
         }
         let io = self.register()?;
-        io.poll_call(direction, waiting, cx, place, |source| call(&source.0))
+        io.poll_fd(direction, waiting, cx, place, call)
     }
 }
 
@@ -432,23 +433,6 @@ impl Writable for Socket {
     }
 }
 
-/// A socket that the selector knows, or will.
-struct Source(socket2::Socket);
-
-impl event::Source for Source {
-    fn register(&mut self, registry: &Registry, token: Token, interests: Interest) -> io::Result<()> {
-        SourceFd(&self.0.as_raw_fd()).register(registry, token, interests)
-    }
-
-    fn reregister(&mut self, registry: &Registry, token: Token, interests: Interest) -> io::Result<()> {
-        SourceFd(&self.0.as_raw_fd()).reregister(registry, token, interests)
-    }
-
-    fn deregister(&mut self, registry: &Registry) -> io::Result<()> {
-        SourceFd(&self.0.as_raw_fd()).deregister(registry)
-    }
-}
-
 /// The operation of [`Socket::connect`].
 #[must_use = "it does nothing unless it is awaited"]
 #[derive(Debug)]
@@ -481,11 +465,11 @@ impl Future for ConnectSocket<'_> {
             *addr = None;
         }
         let io = socket.register()?;
-        io.poll_call(Direction::Write, waiting, cx, place, |source| {
-            if let Some(error) = source.0.take_error()? {
+        io.poll_fd(Direction::Write, waiting, cx, place, |socket| {
+            if let Some(error) = socket.take_error()? {
                 return Err(error);
             }
-            match source.0.peer_addr() {
+            match socket.peer_addr() {
                 // Still under way.
                 Err(error) if error.kind() == io::ErrorKind::NotConnected => {
                     Err(io::ErrorKind::WouldBlock.into())

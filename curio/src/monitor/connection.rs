@@ -15,6 +15,7 @@ use mio::{Interest, Registry, Token};
 
 use super::commands;
 use super::server::Core;
+use crate::readiness;
 
 /// The longest line.
 const LONGEST_LINE: usize = 4096;
@@ -53,6 +54,13 @@ impl Stream {
             Stream::Unix(stream) => stream.register(registry, token, interest),
             Stream::Tcp(stream) => stream.register(registry, token, interest),
             Stream::Terminal(file) => SourceFd(&file.as_raw_fd()).register(registry, token, interest),
+        }
+    }
+
+    /// It would block: asks for the next event. The sockets do so themselves.
+    pub(super) fn ask_again(&self, registry: &Registry, token: Token) {
+        if let Stream::Terminal(file) = self {
+            readiness::ask_again(registry, &mut SourceFd(&file.as_raw_fd()), token);
         }
     }
 

@@ -230,7 +230,10 @@ impl Server {
             return;
         };
         match connection.serve(&mut self.core) {
-            Served::Waits => {}
+            Served::Waits => {
+                let token = Token(key + FIRST);
+                connection.stream.ask_again(self.poll.registry(), token);
+            }
             Served::More => {
                 self.restless.insert(key);
             }

@@ -22,6 +22,8 @@ pub(crate) mod bytes;
 #[cfg(feature = "tls")]
 pub(crate) mod carrier;
 mod connect;
+#[cfg(unix)]
+pub(crate) mod fd;
 mod options;
 mod packets;
 #[cfg(unix)]
@@ -41,6 +43,8 @@ pub use accept::{Accept, Listener};
 pub use bytes::{Finish, Flush, Read, ReadExact, Readable, Transport, Writable, Write, WriteAll};
 pub use connect::Connect;
 pub use options::ListenOptions;
+#[cfg(all(unix, feature = "socket"))]
+pub(crate) use packets::Call;
 pub use packets::{Operation, Peek, PeekFrom, Recv, RecvFrom, Send, SendTo};
 pub use tcp::TcpStream;
 pub use tcp_listener::TcpListener;

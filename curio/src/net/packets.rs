@@ -27,7 +27,7 @@ pub struct Operation<'a, S, C> {
 
 impl<'a, S, C: Call<S>> Operation<'a, S, C> {
     #[inline]
-    pub(super) fn new(socket: &'a S, call: C, place: &'static Location<'static>) -> Self {
+    pub(crate) fn new(socket: &'a S, call: C, place: &'static Location<'static>) -> Self {
         Operation {
             socket,
             call,

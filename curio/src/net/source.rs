@@ -16,6 +16,8 @@ use std::rc::{Rc, Weak};
 use std::task::{Context as TaskContext, Poll};
 
 use mio::Registry;
+#[cfg(unix)]
+use mio::Token;
 use mio::event::Source as MioSource;
 
 use crate::context::{self, Context};
@@ -177,6 +179,15 @@ impl<S: mio::event::Source> Registered<S> {
         self.poll_call(Direction::Write, waiting, cx, place, |mut socket| {
             send(&mut socket)
         })
+    }
+
+    /// A call on the source would block: asks for the next event, where that is needed (I9).
+    #[cfg(unix)]
+    pub(super) fn ask_again(&self, source: &mut dyn MioSource) {
+        if let (false, Some(context)) = (readiness::EDGES, self.context.upgrade()) {
+            let token = Token(self.source.key().number());
+            readiness::ask_again(context.selector.borrow().registry(), source, token);
+        }
     }
 
     /// Closes the socket and wakes those who wait for it.

@@ -1,62 +1,42 @@
-//! The system calls on a socket, as operations.
+//! The system calls of a [`Socket`]: each takes or gives one thing, and nothing if it was interrupted.
 
-use std::future::Future;
 use std::io::{self, IoSlice, IoSliceMut, Read};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::panic::Location;
-use std::pin::Pin;
 use std::task::{Context as TaskContext, Poll};
 
 use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer,
     SendAncillaryMessage, SendFlags, recvmsg, sendmsg,
 };
-use socket2::SockAddr;
 
-use super::Socket;
+use super::{SockAddr, Socket};
 use crate::error::Result;
 use crate::net::bytes::sealed::Sealed;
+use crate::net::{self, Operation};
 use crate::readiness::Direction;
 use crate::traps::Waiting;
 
 /// The operation of one system call `C` on a [`Socket`].
-#[must_use = "it does nothing unless it is awaited"]
-#[derive(Debug)]
-pub struct Call<'a, C> {
-    socket: &'a Socket,
-    call: C,
-    waiting: Waiting,
-    place: &'static Location<'static>,
-}
+pub type Call<'a, C> = Operation<'a, Socket, C>;
 
-impl<'a, C> Call<'a, C> {
-    pub(super) fn new(socket: &'a Socket, call: C, place: &'static Location<'static>) -> Self {
-        Call {
-            socket,
-            call,
-            waiting: Waiting::new(),
-            place,
-        }
-    }
-}
+impl<C: SystemCall> net::Call<Socket> for C {
+    type Output = C::Output;
 
-impl<C: SystemCall + Unpin> Future for Call<'_, C> {
-    type Output = Result<C::Output>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Self::Output> {
-        let Call {
-            socket,
-            call,
-            waiting,
-            place,
-        } = &mut *self;
+    fn poll(
+        &mut self,
+        socket: &Socket,
+        waiting: &mut Waiting,
+        cx: &mut TaskContext<'_>,
+        place: &'static Location<'static>,
+    ) -> Poll<Result<C::Output>> {
         let direction = if C::READS {
             Direction::Read
         } else {
             Direction::Write
         };
-        socket.poll_call(direction, waiting, cx, place, |socket| call.call(socket))
+        socket.poll_call(direction, waiting, cx, place, |socket| self.call(socket))
     }
 }
 

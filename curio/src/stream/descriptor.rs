@@ -17,19 +17,18 @@ use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::net::Shutdown;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::panic::Location;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context as TaskContext, Poll, ready};
 
-use mio::unix::SourceFd;
-use mio::{Interest, Registry, Token, event};
 use socket2::SockRef;
 
 use super::Stream;
 use crate::error::{Error, Result};
 use crate::net::bytes::{Readable, Transport, Writable, sealed::Sealed};
+use crate::net::fd::ByFd;
 use crate::net::source::Registered;
 use crate::readiness::Direction;
 use crate::traps::{Waiting, poll_budget};
@@ -144,7 +143,7 @@ pub struct Descriptor(Kind);
 
 enum Kind {
     /// The system tells when it can be read or written.
-    Pollable(Registered<Source>),
+    Pollable(Registered<ByFd<Source>>),
     /// P4; None once it is closed.
     Ordinary(RefCell<Option<File>>),
 }
@@ -166,7 +165,7 @@ impl Descriptor {
         }
         // Devices that are always ready, such as /dev/null, cannot be waited for either.
         let again = kind.is_char_device().then(|| file.try_clone()).transpose()?;
-        match (Registered::adopt(Source::new(file)?), again) {
+        match (Registered::adopt(ByFd(Source::new(file)?)), again) {
             (Err(Error::Io(error)), Some(file)) if error.kind() == io::ErrorKind::PermissionDenied => {
                 Ok(Descriptor::ordinary(file))
             }
@@ -177,7 +176,7 @@ impl Descriptor {
     /// Reads what is there now, without waiting and in no task.
     pub(crate) fn read_now(&self, buf: &mut [u8]) -> Result<usize> {
         match &self.0 {
-            Kind::Pollable(io) => io.with(|source| (&*source.file).read(buf)),
+            Kind::Pollable(io) => io.with(|source| (&*source.0.file).read(buf)),
             Kind::Ordinary(file) => {
                 let file = file.borrow();
                 let mut file = file.as_ref().ok_or(Error::Closed)?;
@@ -212,13 +211,13 @@ impl Descriptor {
     /// ```
     pub fn into_file(self) -> Result<File> {
         match self.0 {
-            Kind::Pollable(io) => Ok(io.release()?.file.try_clone()?),
+            Kind::Pollable(io) => Ok(io.release()?.0.file.try_clone()?),
             Kind::Ordinary(file) => file.into_inner().ok_or(Error::Closed),
         }
     }
 }
 
-/// A file that the selector knows.
+/// A file that can be waited for.
 struct Source {
     file: Arc<File>,
     /// Whether it is one of those that will block again (P2).
@@ -241,17 +240,9 @@ impl Drop for Source {
     }
 }
 
-impl event::Source for Source {
-    fn register(&mut self, registry: &Registry, token: Token, interests: Interest) -> io::Result<()> {
-        SourceFd(&self.file.as_raw_fd()).register(registry, token, interests)
-    }
-
-    fn reregister(&mut self, registry: &Registry, token: Token, interests: Interest) -> io::Result<()> {
-        SourceFd(&self.file.as_raw_fd()).reregister(registry, token, interests)
-    }
-
-    fn deregister(&mut self, registry: &Registry) -> io::Result<()> {
-        SourceFd(&self.file.as_raw_fd()).deregister(registry)
+impl AsRawFd for Source {
+    fn as_raw_fd(&self) -> RawFd {
+        self.file.as_raw_fd()
     }
 }
 
@@ -277,7 +268,7 @@ impl Readable for Descriptor {
     ) -> Poll<Result<usize>> {
         match &self.0 {
             // P3.
-            Kind::Pollable(io) => io.poll_call(Direction::Read, waiting, cx, place, |source| {
+            Kind::Pollable(io) => io.poll_fd(Direction::Read, waiting, cx, place, |source| {
                 (&*source.file).read(buf)
             }),
             Kind::Ordinary(file) => {
@@ -296,7 +287,7 @@ impl Writable for Descriptor {
         place: &'static Location<'static>,
     ) -> Poll<Result<usize>> {
         match &self.0 {
-            Kind::Pollable(io) => io.poll_call(Direction::Write, waiting, cx, place, |source| {
+            Kind::Pollable(io) => io.poll_fd(Direction::Write, waiting, cx, place, |source| {
                 (&*source.file).write(buf)
             }),
             Kind::Ordinary(file) => {
@@ -308,7 +299,7 @@ impl Writable for Descriptor {
     /// A pipe has no halves: it ends when it is closed. A socket has, also one that came as a mere descriptor.
     fn finish(&self) -> Result<()> {
         if let Kind::Pollable(io) = &self.0 {
-            match io.with(|source| SockRef::from(&*source.file).shutdown(Shutdown::Write)) {
+            match io.with(|source| SockRef::from(&*source.0.file).shutdown(Shutdown::Write)) {
                 Err(Error::Io(error)) if error.raw_os_error() == Some(libc::ENOTSOCK) => {}
                 finished => return finished,
             }
