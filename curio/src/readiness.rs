@@ -8,8 +8,8 @@
 //! I7. Tokens carry serials: an event for a source that was closed in the same batch is ignored.
 //! I8. "Closed" is final: once the peer has shut a direction down, its bit is never cleared again.
 //! I9. Only epoll and kqueue report edges by themselves. The other selectors of mio (Windows, poll) are asked again for the
-//!     next event by a call that would block. There, nothing else proves that a socket is exhausted: who waited after a
-//!     short read would wait for ever.
+//!     next event by a call that would block: a socket of mio does so by itself, for other sources we do (`ask_again`).
+//!     There, nothing else proves that a socket is exhausted: who waited after a short read would wait for ever.
 //! I10. A source is shared by its socket and the tables, so that an operation finds it without asking these; the tables have
 //!     it exactly as long as it is not `GONE`.
 //! I11. A seat is taken by the operation whose node is armed with it, and by no other. So who has the key of the seat is the

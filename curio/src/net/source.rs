@@ -140,6 +140,24 @@ impl<S: mio::event::Source> Registered<S> {
     where
         for<'a> &'a S: io::Read,
     {
+        if !self.source.is_ready(Direction::Read) {
+            return waiting.wait_io(&self.source, Direction::Read, cx, place);
+        }
+        self.read_now(buf, waiting, cx, place)
+    }
+
+    /// The socket can be read, as far as is known. (By itself, so that a read that only waits saves no registers.)
+    #[inline(never)]
+    fn read_now(
+        &self,
+        buf: &mut [u8],
+        waiting: &mut Waiting,
+        cx: &mut TaskContext<'_>,
+        place: &'static Location<'static>,
+    ) -> Poll<Result<usize>>
+    where
+        for<'a> &'a S: io::Read,
+    {
         self.poll_io(Direction::Read, waiting, cx, place, |mut socket| {
             let n = io::Read::read(&mut socket, buf)?;
             Ok((n, 0 < n && n < buf.len()))

@@ -17,7 +17,7 @@ impl Waiting {
     /// is exhausted. There is one seat for each direction, for the operation that waits.
     ///
     /// What nearly always happens is here, and without a loop: either the socket is known not to be ready, or the call
-    /// succeeds at once. The rest is elsewhere, so that its needs do not burden this.
+    /// succeeds at once. The rest is elsewhere, so that its needs do not burden this. Only a call spends budget.
     #[inline]
     pub(crate) fn poll_io<R>(
         &mut self,
@@ -76,14 +76,29 @@ impl Waiting {
     }
 
     /// The socket is not ready: the operation waits for it.
-    #[inline(never)]
-    fn wait_io<R>(
+    #[inline]
+    pub(crate) fn wait_io<R>(
         &mut self,
         source: &Source,
         direction: Direction,
         cx: &mut TaskContext<'_>,
         place: &'static Location<'static>,
     ) -> Poll<Result<R>> {
+        match direction {
+            Direction::Read => self.wait_in_direction::<R, true>(source, cx, place),
+            Direction::Write => self.wait_in_direction::<R, false>(source, cx, place),
+        }
+    }
+
+    /// There is one for each direction, as that decides about much of what is done.
+    #[inline(never)]
+    fn wait_in_direction<R, const READS: bool>(
+        &mut self,
+        source: &Source,
+        cx: &mut TaskContext<'_>,
+        place: &'static Location<'static>,
+    ) -> Poll<Result<R>> {
+        let direction = if READS { Direction::Read } else { Direction::Write };
         context::with(|context| {
             let Some((context, task)) = context.and_then(|c| Some((c, c.task.get()?))) else {
                 return Poll::Ready(Err(Error::NoKernel));
