@@ -9,6 +9,7 @@ mod datagrams;
 #[cfg(unix)]
 mod descriptors;
 mod faults;
+mod seats;
 mod servers;
 #[cfg(unix)]
 mod streams;
