@@ -33,7 +33,7 @@ use crate::waits::{Armed, Waits};
 
 use entry::{DAEMON, ESCAPED, NAMED, QUEUED, WATCHED};
 pub(crate) use entry::{Entry, Slot};
-use ready::{Random, Ring};
+use ready::{Queue, Random};
 
 /// Ids 1 and 2 belong to the kernel and the monitor.
 const FIRST_ID: u64 = 3;
@@ -81,7 +81,7 @@ pub(crate) struct Tables {
     pub(crate) waits: Waits,
     /// How many tasks there are.
     pub(crate) tasks: usize,
-    pub(crate) ready: Ring,
+    pub(crate) ready: Queue,
     /// How many entries of `ready` are to be skipped (I1).
     stale: usize,
     pub(crate) scopes: Scopes,
@@ -115,7 +115,7 @@ impl Tables {
         Tables {
             waits: Waits::new(kernel),
             tasks: 0,
-            ready: Ring::default(),
+            ready: Queue::default(),
             stale: 0,
             scopes: Scopes::new(kernel),
             timers: Timers::default(),

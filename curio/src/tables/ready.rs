@@ -3,77 +3,70 @@
 use super::{Next, QUEUED, Tables};
 use crate::key::Key;
 
-/// A ring of numbers. Its size is a power of two, so that a position is wrapped by a mask, when it is used.
+/// A queue of numbers: what is behind `first` in a vector. The room before that is used again when the vector is full. (A
+/// ring would have to wrap every position. Here an entry is moved once, and that only if the queue is long.)
 #[derive(Default)]
-pub(crate) struct Ring {
+pub(crate) struct Queue {
     places: Vec<u32>,
-    /// The position of the first, and the one after the last.
-    head: usize,
-    tail: usize,
+    first: usize,
 }
 
-impl Ring {
+impl Queue {
     #[inline]
     pub(crate) fn len(&self) -> usize {
-        self.tail.wrapping_sub(self.head)
+        self.places.len() - self.first
     }
 
     /// The number at this place of the queue, counted from the front.
     pub(crate) fn get(&self, place: usize) -> u32 {
-        debug_assert!(place < self.len());
-        self.places[self.wrap(self.head.wrapping_add(place))]
+        self.places[self.first + place]
     }
 
-    #[inline]
-    fn wrap(&self, position: usize) -> usize {
-        position & self.places.len().wrapping_sub(1)
-    }
-
-    #[inline]
+    #[inline(always)]
     pub(super) fn push(&mut self, number: u32) {
-        if self.len() == self.places.len() {
-            self.grow();
+        if !self.try_push(number) {
+            self.push_slowly(number);
         }
-        let last = self.wrap(self.tail);
-        self.places[last] = number;
-        self.tail = self.tail.wrapping_add(1);
     }
 
-    #[inline]
-    fn pop(&mut self) -> Option<u32> {
-        if self.head == self.tail {
-            return None;
+    /// The same, if there is room for it at once.
+    #[inline(always)]
+    pub(super) fn try_push(&mut self, number: u32) -> bool {
+        let has_room = self.places.len() < self.places.capacity();
+        if has_room {
+            self.places.push(number);
         }
-        let first = self.places[self.wrap(self.head)];
-        self.head = self.head.wrapping_add(1);
+        has_room
+    }
+
+    #[inline(always)]
+    fn pop(&mut self) -> Option<u32> {
+        let first = *self.places.get(self.first)?;
+        self.first += 1;
         Some(first)
     }
 
     /// Takes out the number at this place of the queue.
     fn remove(&mut self, place: usize) {
-        for at in place + 1..self.len() {
-            let to = self.wrap(self.head.wrapping_add(at - 1));
-            self.places[to] = self.get(at);
-        }
-        self.tail = self.tail.wrapping_sub(1);
+        self.places.remove(self.first + place);
     }
 
     /// Exchanges the first with another.
     fn put_first(&mut self, place: usize) {
-        let (first, other) = (self.wrap(self.head), self.wrap(self.head.wrapping_add(place)));
-        self.places.swap(first, other);
+        self.places.swap(self.first, self.first + place);
     }
 
+    /// Makes room first. It moves fewer entries than were pushed since the last time.
     #[cold]
     #[inline(never)]
-    fn grow(&mut self) {
-        let len = self.len();
-        if len > 0 {
-            let first = self.wrap(self.head);
-            self.places.rotate_left(first);
+    fn push_slowly(&mut self, number: u32) {
+        if self.first > self.places.len() / 2 {
+            self.places.drain(..self.first);
+            self.first = 0;
+        } else {
+            self.places.reserve(self.places.len().max(64));
         }
-        (self.head, self.tail) = (0, len);
-        self.places.resize((2 * len).max(64), 0);
+        self.places.push(number);
     }
 }
 
@@ -175,34 +168,34 @@ mod tests {
 
     #[test]
     fn a_number_can_be_taken_out_of_the_middle() {
-        let mut ring = Ring::default();
-        // Around the end of the places.
-        (0..60).for_each(|number| ring.push(number));
-        (0..60).for_each(|number| assert_eq!(ring.pop(), Some(number)));
-        (0..10).for_each(|number| ring.push(number));
+        let mut queue = Queue::default();
+        // With room before the first.
+        (0..60).for_each(|number| queue.push(number));
+        (0..60).for_each(|number| assert_eq!(queue.pop(), Some(number)));
+        (0..10).for_each(|number| queue.push(number));
         for place in [9, 4, 0] {
-            ring.remove(place);
+            queue.remove(place);
         }
-        let left: Vec<_> = std::iter::from_fn(|| ring.pop()).collect();
+        let left: Vec<_> = std::iter::from_fn(|| queue.pop()).collect();
         assert_eq!(left, [1, 2, 3, 5, 6, 7, 8]);
     }
 
     proptest! {
         #[test]
-        fn a_ring_is_a_queue(steps in prop::collection::vec(any::<Option<u32>>(), 1..500)) {
-            let mut ring = Ring::default();
+        fn a_queue_is_a_queue(steps in prop::collection::vec(any::<Option<u32>>(), 1..500)) {
+            let mut queue = Queue::default();
             let mut model = VecDeque::new();
             for step in steps {
                 match step {
                     Some(number) => {
-                        ring.push(number);
+                        queue.push(number);
                         model.push_back(number);
                     }
-                    None => prop_assert_eq!(ring.pop(), model.pop_front()),
+                    None => prop_assert_eq!(queue.pop(), model.pop_front()),
                 }
-                prop_assert_eq!(ring.len(), model.len());
+                prop_assert_eq!(queue.len(), model.len());
                 for (place, &number) in model.iter().enumerate() {
-                    prop_assert_eq!(ring.get(place), number);
+                    prop_assert_eq!(queue.get(place), number);
                 }
             }
         }
