@@ -13,6 +13,7 @@
 
 use std::any::Any;
 use std::cell::{Cell, RefCell, RefMut};
+use std::ptr::{self, NonNull};
 use std::rc::{Rc, Weak};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -57,7 +58,7 @@ pub enum Clock {
 
 /// How many operations that complete at once a task may do in one run, so that a socket that always has data does not
 /// keep all others from running.
-const BUDGET: u32 = 128;
+const BUDGET: i32 = 128;
 
 pub(crate) struct Context {
     this: Weak<Context>,
@@ -66,7 +67,7 @@ pub(crate) struct Context {
     pub(crate) selector: RefCell<Selector>,
     pub(crate) remote: Arc<Remote>,
     /// X2.
-    pub(crate) task: Cell<Option<Key>>,
+    pub(crate) task: Task,
     /// Whether the task has anything to look at its scopes for (S3).
     pub(crate) hot: Cell<bool>,
     /// X3.
@@ -74,7 +75,6 @@ pub(crate) struct Context {
     pub(crate) unopened: Cell<u32>,
     /// The epoch in which the present run of the task began; kept only while it is hot.
     pub(crate) run_epoch: Cell<u64>,
-    budget: Cell<u32>,
     pub(crate) clock: Clock,
     /// Whether the order of the ready queue is shuffled.
     pub(crate) shuffles: bool,
@@ -100,6 +100,22 @@ pub(crate) struct Context {
     pub(crate) workers: WorkerLimits,
     /// For tracebacks.
     pub(crate) recorder: Recorder,
+}
+
+/// The task that is being polled (X2). There is one in a thread, as there is one kernel: so it is not kept in the context,
+/// and who wants nothing else need not ask for that.
+pub(crate) struct Task;
+
+impl Task {
+    #[inline(always)]
+    pub(crate) fn get(&self) -> Option<Key> {
+        TASK.get()
+    }
+
+    #[inline(always)]
+    pub(crate) fn set(&self, task: Option<Key>) {
+        TASK.set(task);
+    }
 }
 
 /// How many worker threads a kernel may have, and for how long they stay when there is nothing to do.
@@ -141,12 +157,11 @@ impl Context {
             tables: RefCell::new(tables),
             selector: RefCell::new(selector),
             remote,
-            task: Cell::new(None),
+            task: Task,
             hot: Cell::new(false),
             scope: Cell::new(NONE),
             unopened: Cell::new(0),
             run_epoch: Cell::new(0),
-            budget: Cell::new(BUDGET),
             clock,
             shuffles: seed.is_some(),
             origin,
@@ -244,7 +259,7 @@ impl Context {
         self.hot.set(hot);
         self.scope.set(NONE);
         self.unopened.set(0);
-        self.budget.set(BUDGET);
+        LEFT.set(BUDGET);
         self.now.set(0);
     }
 
@@ -267,16 +282,16 @@ impl Context {
         })
     }
 
+    /// Nearly always: nobody interrupts the running task, and there is no timeout around what is being polled.
+    #[inline(always)]
+    pub(crate) fn is_undisturbed(&self) -> bool {
+        !self.hot.get() && self.unopened.get() == 0 && self.scope.get() == NONE
+    }
+
     /// Counts an operation that completes at once. False: the task has had its share, and must let others run.
     #[inline]
     pub(crate) fn spend(&self) -> bool {
-        match self.budget.get().checked_sub(1) {
-            Some(left) => {
-                self.budget.set(left);
-                true
-            }
-            None => false,
-        }
+        spend()
     }
 
     /// Whether the running task may wait for the end of this one.
@@ -447,6 +462,28 @@ pub(crate) fn nanos(duration: Duration) -> u64 {
 thread_local! {
     /// X1.
     static CURRENT: Cell<*const Context> = const { Cell::new(std::ptr::null()) };
+    /// X2.
+    static TASK: Cell<Option<Key>> = const { Cell::new(None) };
+    /// How many operations that complete at once the running task may still do. It is here, and not in the context, since
+    /// those who count it want nothing else; outside of tasks it means nothing.
+    static LEFT: Cell<i32> = const { Cell::new(0) };
+}
+
+/// Counts an operation that completes at once. False: the running task has had its share, and must let others run.
+#[inline(always)]
+pub(crate) fn spend() -> bool {
+    let left = LEFT.get().wrapping_sub(1);
+    LEFT.set(left);
+    left >= 0 || is_outside()
+}
+
+/// Nothing is left. Outside of a kernel, that does not matter.
+#[cold]
+#[inline(never)]
+fn is_outside() -> bool {
+    let outside = CURRENT.get().is_null();
+    LEFT.set(if outside { i32::MAX } else { 0 });
+    outside
 }
 
 /// Makes a kernel the running one of this thread, until it is dropped.
@@ -477,6 +514,23 @@ pub(crate) fn with<R>(f: impl FnOnce(Option<&Context>) -> R) -> R {
     // variable of functions of `kernel` that call into here, so it cannot end before `f` returns; and the reference
     // cannot leave `f`, whose signature is good for any lifetime.
     f(unsafe { current.as_ref() })
+}
+
+/// The task that is being run in this thread.
+#[inline(always)]
+pub(crate) fn running_task() -> Option<Key> {
+    TASK.get()
+}
+
+/// Calls `f` with this kernel, if it runs in this thread. It is only compared: it may be gone, or any other address.
+#[inline(always)]
+pub(crate) fn with_this<R>(this: NonNull<Context>, f: impl FnOnce(&Context) -> Option<R>) -> Option<R> {
+    let current = CURRENT.get();
+    if !ptr::eq(current, this.as_ptr()) {
+        return None;
+    }
+    // SAFETY: as in `with`. It is not null, since `this` is not.
+    f(unsafe { &*current })
 }
 
 /// Calls `f` with the kernel that runs in this thread and the task it polls.

@@ -526,7 +526,7 @@ type Arm<'a> = &'a mut dyn FnMut(&mut Tables, u32) -> Armed;
 /// ```
 #[inline]
 pub fn poll_budget(cx: &TaskContext<'_>) -> Poll<()> {
-    if context::with(|context| context.is_none_or(Context::spend)) {
+    if context::spend() {
         Poll::Ready(())
     } else {
         cx.waker().wake_by_ref();

@@ -6,7 +6,7 @@ use std::panic::Location;
 use std::task::{Context as TaskContext, Poll, ready};
 
 use super::store::{Order, Store};
-use crate::context::{self, Context};
+use crate::context;
 use crate::error::{Error, Result};
 use crate::line::Line;
 use crate::traps::{self, Label, WaitList, Waiting};
@@ -29,12 +29,6 @@ pub(super) struct Shared<T> {
 const QUEUE_GET: Label = Label::new(&"QUEUE_GET");
 const QUEUE_PUT: Label = Label::new(&"QUEUE_PUT");
 pub(super) const QUEUE_JOIN: Label = Label::new(&"QUEUE_JOIN");
-
-/// Whether the task may go on without a pause, be it after an operation that completes at once.
-#[inline]
-fn may_go_on() -> bool {
-    context::with(|context| context.is_none_or(Context::spend))
-}
 
 impl<T> Shared<T> {
     pub(super) fn new(order: Order<T>, capacity: usize) -> Shared<T> {
@@ -121,7 +115,7 @@ impl<T> Shared<T> {
         let is_due = if waiting.is_waiting() {
             self.getters.receive(waiting)
         } else {
-            self.has_item() && may_go_on()
+            self.has_item() && context::spend()
         };
         if is_due && let Some(item) = self.take() {
             return Poll::Ready(Ok(item));
@@ -185,7 +179,7 @@ impl<T> Shared<T> {
         if !waiting.is_waiting()
             && let Some(taken) = item.take()
         {
-            if self.has_room() && may_go_on() {
+            if self.has_room() && context::spend() {
                 self.push(taken);
                 return Poll::Ready(Ok(()));
             }
