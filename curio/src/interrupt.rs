@@ -219,7 +219,7 @@ impl Tables {
     /// Wakes what waits directly below the task.
     fn wake_directly(&mut self, task: u32) {
         let entry = self.waits.entry(task);
-        let own = entry.wait.armed != Armed::Idle && !entry.wait.is_linked(task);
+        let own = !entry.wait.is_idle() && !entry.wait.is_linked(task);
         let first = entry.first_wait;
         if first != NONE {
             self.wake_all(first);
@@ -539,7 +539,7 @@ impl Tables {
         let entry = self.waits.entry(task);
         let first = entry.first_wait;
         first != NONE && (first != own || self.waits.get(first).next != NONE)
-            || entry.wait.armed != Armed::Idle && !entry.wait.is_linked(task) && own != task
+            || !entry.wait.is_idle() && !entry.wait.is_linked(task) && own != task
     }
 
     /// Whether an operation waits, or a shield is open, below the scope. `own` does not count.

@@ -26,6 +26,7 @@ use std::task::Context as TaskContext;
 use crate::error::Result;
 use crate::mirror::Holder;
 use crate::traps::{Label, WaitList, Waiting};
+use crate::waits::Chosen;
 
 #[derive(Default)]
 pub(crate) struct Line {
@@ -50,9 +51,26 @@ impl Line {
         waiting.wait_on(&self.list, cx, label, place)
     }
 
-    /// The same for something that somebody has, of which a monitor is told. It is when the first one begins to wait, and
+    /// An operation begins to wait at the end of the line, if that is as simple as it nearly always is (see
+    /// [`WaitList::enter`]). False: it is not, and nothing has happened. If it is, this kernel lives, so nothing can be
+    /// reclaimed (N3).
+    #[inline(always)]
+    pub(crate) fn begin(
+        &self,
+        waiting: &mut Waiting,
+        cx: &TaskContext<'_>,
+        label: Label,
+        place: &'static Location<'static>,
+    ) -> bool {
+        let begun = waiting.begin_on(&self.list, cx, label, place);
+        if begun {
+            self.wanted.set(true);
+        }
+        begun
+    }
+
+    /// The same as `wait` for something that somebody has, of which a monitor is told. It is when the first one begins to wait, and
     /// as long as the line is not empty it knows from the tables to whom that is handed on.
-    #[inline]
     pub(crate) fn wait_for(
         &self,
         holder: impl FnOnce() -> Holder,
@@ -91,6 +109,15 @@ impl Line {
     fn choose(&self) -> bool {
         // Counted first: a foreign waker may already act on it.
         self.granted.set(self.granted.get() + 1);
+        match self.list.notify_own() {
+            Some(Chosen::Last | Chosen::First) => true,
+            Some(Chosen::Nobody) | None => self.choose_slowly(),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn choose_slowly(&self) -> bool {
         let chosen = self.list.notify_one();
         if !chosen {
             self.settle();

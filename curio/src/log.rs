@@ -274,7 +274,7 @@ impl Log {
     pub(crate) fn wait_again(&mut self, tables: &Tables, index: u32) {
         let wait = tables.waits.get(index);
         if let Some(before) = self.waits.get(&index)
-            && wait.armed != Armed::Nothing
+            && !matches!(wait.armed, Armed::Nothing)
         {
             let mut info = WaitInfo::clone(before);
             info.until = Log::until(tables, wait.armed);

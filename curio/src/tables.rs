@@ -29,7 +29,7 @@ use crate::pool::Pool;
 use crate::readiness::Source;
 use crate::scopes::Scopes;
 use crate::timers::Timers;
-use crate::waits::{Armed, Waits};
+use crate::waits::Waits;
 
 use entry::{DAEMON, ESCAPED, NAMED, QUEUED, WATCHED};
 pub(crate) use entry::{Entry, Slot};
@@ -247,13 +247,13 @@ impl Tables {
     pub(crate) fn remove_task(&mut self, key: Key) -> Option<Rc<dyn Runnable>> {
         let task = self.find_task(key)?;
         let entry = self.waits.entry(task);
-        if entry.first_wait != NONE || entry.root != NONE || entry.wait.armed != Armed::Idle {
+        if entry.first_wait != NONE || entry.root != NONE || !entry.wait.is_idle() {
             self.forget_waits(task);
         }
         self.note_terminated(task);
         let entry = self.waits.entry_mut(task);
         let slot = entry.slot.take()?;
-        if entry.wait.armed == Armed::Idle {
+        if entry.wait.is_idle() {
             self.waits.release(task);
         }
         self.tasks -= 1;

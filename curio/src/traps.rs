@@ -130,7 +130,7 @@ impl Waiting {
             let Some(context) = context else { return false };
             let tables = context.tables.borrow();
             let index = self.find(&tables);
-            index.is_some_and(|index| tables.waits.get(index).armed == Armed::Notified)
+            index.is_some_and(|index| tables.waits.get(index).is_notified())
         })
     }
 
@@ -178,8 +178,41 @@ impl Waiting {
     /// As for [`wait`](Waiting::wait).
     ///
     /// See the [module's documentation](self) for an example.
-    #[inline(never)]
+    #[inline]
     pub fn wait_on(
+        &mut self,
+        list: &WaitList,
+        cx: &mut TaskContext<'_>,
+        label: Label,
+        place: &'static Location<'static>,
+    ) -> Result<()> {
+        if self.begin_on(list, cx, label, place) {
+            Ok(())
+        } else {
+            self.wait_on_slowly(list, cx, label, place)
+        }
+    }
+
+    /// The same in the simple case (see [`WaitList::enter`]). False: it is not, and nothing has happened.
+    #[inline(always)]
+    pub(crate) fn begin_on(
+        &mut self,
+        list: &WaitList,
+        cx: &TaskContext<'_>,
+        label: Label,
+        place: &'static Location<'static>,
+    ) -> bool {
+        if self.key.is_none() {
+            self.key = list.enter(cx, label, place);
+            self.key.is_some()
+        } else {
+            false
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn wait_on_slowly(
         &mut self,
         list: &WaitList,
         cx: &mut TaskContext<'_>,
@@ -400,13 +433,41 @@ impl Waiting {
     /// Completes the operation if it was notified. False if it was not.
     #[inline]
     pub(crate) fn take_notification(&mut self) -> bool {
+        self.take_own() || self.take_slowly()
+    }
+
+    /// The same if the node is the running task's own, and there is nothing to be seen to. False if not.
+    #[inline(always)]
+    fn take_own(&mut self) -> bool {
+        context::with(|context| {
+            let (Some(context), Some(key)) = (context, self.key) else {
+                return false;
+            };
+            // The task lives, and so its key does (W4).
+            if context.task.get() != Some(key) {
+                return false;
+            }
+            let Ok(mut tables) = context.tables.try_borrow_mut() else {
+                return false;
+            };
+            let taken = tables.leave_own(key.index());
+            if taken {
+                self.key = None;
+            }
+            taken
+        })
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn take_slowly(&mut self) -> bool {
         context::with(|context| {
             let Some(context) = context else { return false };
             context.with_tables(|tables| {
                 let Some(index) = self.find(tables) else {
                     return false;
                 };
-                if tables.waits.get(index).armed != Armed::Notified {
+                if !tables.waits.get(index).is_notified() {
                     return false;
                 }
                 tables.end_wait(index, true);
@@ -532,25 +593,4 @@ pub fn poll_budget(cx: &TaskContext<'_>) -> Poll<()> {
         cx.waker().wake_by_ref();
         Poll::Pending
     }
-}
-
-/// The same for somebody who wants to know which task it is that goes on.
-#[inline]
-pub(crate) fn poll_budget_of_task(cx: &TaskContext<'_>) -> Poll<Option<Key>> {
-    let spent = context::with(|context| match context {
-        Some(context) => context.spend().then(|| context.task.get()),
-        None => Some(None),
-    });
-    match spent {
-        Some(task) => Poll::Ready(task),
-        None => {
-            cx.waker().wake_by_ref();
-            Poll::Pending
-        }
-    }
-}
-
-/// The task that is being run in this thread.
-pub(crate) fn running_task() -> Option<Key> {
-    context::with(|context| context.and_then(|context| context.task.get()))
 }

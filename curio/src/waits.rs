@@ -82,6 +82,16 @@ pub(crate) enum Armed {
     Writer(u32),
 }
 
+/// Who was chosen to be woken from the list of a primitive.
+pub(crate) enum Chosen {
+    /// Nobody waits.
+    Nobody,
+    /// Somebody after whom nobody waits.
+    Last,
+    /// Somebody after whom others wait.
+    First,
+}
+
 pub(crate) struct Wait {
     /// How to wake the operation if it was not polled with the task's own waker.
     /// (In a box: it is rare, and there is a node for every waiting operation.)
@@ -114,6 +124,34 @@ impl Default for Wait {
 }
 
 impl Wait {
+    /// Whether no operation has the node.
+    #[inline(always)]
+    pub(crate) fn is_idle(&self) -> bool {
+        matches!(self.armed, Armed::Idle)
+    }
+
+    /// Whether the operation was chosen to be woken (W3).
+    #[inline(always)]
+    pub(crate) fn is_notified(&self) -> bool {
+        matches!(self.armed, Armed::Notified)
+    }
+
+    /// Sets the next on the list of a primitive.
+    #[inline(always)]
+    fn set_next(&mut self, node: u32) {
+        if let Armed::List { next, .. } = &mut self.armed {
+            *next = node;
+        }
+    }
+
+    /// Sets the one before likewise.
+    #[inline(always)]
+    fn set_prev(&mut self, node: u32) {
+        if let Armed::List { prev, .. } = &mut self.armed {
+            *prev = node;
+        }
+    }
+
     /// Whether the node, which has this place, belongs on a list of its owner (W2).
     #[inline(always)]
     pub(crate) fn is_linked(&self, index: u32) -> bool {
@@ -172,7 +210,7 @@ impl Waits {
     /// Gives back an entry, in which there is neither a task nor an operation any more.
     pub(crate) fn release(&mut self, index: u32) {
         let entry = self.entries.release(index);
-        debug_assert!(entry.slot.is_none() && entry.wait.armed == Armed::Idle);
+        debug_assert!(entry.slot.is_none() && entry.wait.is_idle());
         debug_assert!(entry.first_wait == NONE && entry.root == NONE && entry.wait.foreign.is_none());
     }
 
@@ -216,7 +254,7 @@ impl Waits {
     /// How many operations wait. It counts them.
     pub(crate) fn len(&self) -> usize {
         let nodes = self.entries.iter().map(|(_, entry)| &entry.wait);
-        nodes.filter(|wait| wait.armed != Armed::Idle).count()
+        nodes.filter(|wait| !wait.is_idle()).count()
     }
 
     /// Puts a node at the front of its owner's list, before `next` (W2).
@@ -258,10 +296,9 @@ impl Waits {
     pub(crate) fn enlist(&mut self, list: u32, index: u32) -> Armed {
         let entry = self.lists.get_mut(list);
         let prev = std::mem::replace(&mut entry.tail, index);
-        if prev == NONE {
-            entry.head = index;
-        } else if let Armed::List { next, .. } = &mut self.entries.get_mut(prev).wait.armed {
-            *next = index;
+        match prev {
+            NONE => entry.head = index,
+            prev => self.get_mut(prev).set_next(index),
         }
         Armed::List {
             list,
@@ -270,23 +307,100 @@ impl Waits {
         }
     }
 
+    /// A task begins to wait in its own node, at the end of a list, if the node is free. If not, nothing has happened.
+    ///
+    /// (This and `choose_own` are on the way of nearly every wait. They do not panic, so that they need no stack and
+    /// nothing to be tidied up.)
+    #[inline(always)]
+    pub(crate) fn enlist_own(
+        &mut self,
+        task: u32,
+        list: u32,
+        label: Label,
+        place: &'static Location<'static>,
+        epoch: &u64,
+    ) -> bool {
+        let (Some(entry), Some(ends)) = (self.entries.try_get_mut(task), self.lists.try_get_mut(list)) else {
+            return false;
+        };
+        if !entry.may_wait() {
+            return false;
+        }
+        let wait = &mut entry.wait;
+        wait.place = place;
+        wait.label = label;
+        wait.started = *epoch;
+        wait.scope = NONE;
+        let (next, prev) = (NONE, ends.tail);
+        wait.armed = Armed::List { list, next, prev };
+        ends.tail = task;
+        // NONE is no place.
+        match self.entries.try_get_mut(prev) {
+            None => ends.head = task,
+            Some(entry) => entry.wait.set_next(task),
+        }
+        true
+    }
+
+    /// As `choose_first`, if that is a task's own node and nobody but the task is to be woken, which `queue` does. None:
+    /// it is not so, and nothing has happened.
+    #[inline(always)]
+    pub(crate) fn choose_own(
+        &mut self,
+        list: u32,
+        queue: impl FnOnce(u32, &mut Slot) -> bool,
+    ) -> Option<Chosen> {
+        let ends = self.lists.try_get_mut(list)?;
+        let task = ends.head;
+        // NONE is no place.
+        let Some(Entry { slot, wait, .. }) = self.entries.try_get_mut(task) else {
+            return Some(Chosen::Nobody);
+        };
+        let Armed::List { next, .. } = wait.armed else {
+            return None;
+        };
+        if wait.task != task || wait.foreign.is_some() || !queue(task, slot.as_mut()?) {
+            return None;
+        }
+        wait.armed = Armed::Notified;
+        ends.head = next;
+        Some(match self.entries.try_get_mut(next) {
+            None => {
+                ends.tail = NONE;
+                Chosen::Last
+            }
+            Some(entry) => {
+                entry.wait.set_prev(NONE);
+                Chosen::First
+            }
+        })
+    }
+
+    /// The wait of a task in its own node is over, if it was notified, nothing else is to be disarmed, and nobody has been
+    /// interrupted since `epoch`. If not, nothing has happened.
+    #[inline(always)]
+    pub(crate) fn leave_own(&mut self, task: u32, epoch: u64) -> bool {
+        let Some(entry) = self.entries.try_get_mut(task) else {
+            return false;
+        };
+        let wait = &mut entry.wait;
+        let is_plain = wait.is_notified() && wait.scope == NONE && wait.foreign.is_none();
+        if !is_plain || wait.started != epoch {
+            return false;
+        }
+        wait.armed = Armed::Idle;
+        true
+    }
+
     /// Takes a node with these neighbours off the list of its primitive (W3).
     pub(crate) fn delist(&mut self, list: u32, next: u32, prev: u32) {
         match prev {
             NONE => self.lists.get_mut(list).head = next,
-            prev => {
-                if let Armed::List { next: n, .. } = &mut self.get_mut(prev).armed {
-                    *n = next;
-                }
-            }
+            prev => self.get_mut(prev).set_next(next),
         }
         match next {
             NONE => self.lists.get_mut(list).tail = prev,
-            next => {
-                if let Armed::List { prev: p, .. } = &mut self.get_mut(next).armed {
-                    *p = prev;
-                }
-            }
+            next => self.get_mut(next).set_prev(prev),
         }
     }
 
@@ -304,10 +418,9 @@ impl Waits {
         if let Armed::List { next, .. } = std::mem::replace(chosen, Armed::Notified) {
             let entry = self.lists.get_mut(list);
             entry.head = next;
-            if next == NONE {
-                entry.tail = NONE;
-            } else if let Armed::List { prev, .. } = &mut self.entries.get_mut(next).wait.armed {
-                *prev = NONE;
+            match next {
+                NONE => entry.tail = NONE,
+                next => self.get_mut(next).set_prev(NONE),
             }
         }
         Some(index)

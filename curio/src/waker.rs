@@ -41,20 +41,14 @@ pub(crate) fn looking(task: Key) -> ManuallyDrop<Waker> {
     ManuallyDrop::new(unsafe { Waker::new(data(task), &LOOKING) })
 }
 
-/// Whether this is the waker of the running task itself, and not one that a combinator has put in between. Not for a task
-/// that is looked at: that is no case for fast paths.
-#[inline]
-pub(crate) fn is_running(context: &Context, waker: &Waker) -> bool {
-    context.task.get().is_some_and(|task| is_of(task, waker))
-}
-
-/// Whether this is the waker of that task, likewise.
+/// Whether this is the waker of that task itself, and not one that a combinator has put in between. Not for a task that is
+/// looked at: that is no case for fast paths.
 #[inline]
 pub(crate) fn is_of(task: Key, waker: &Waker) -> bool {
     waker.data().addr() == task.number() && ptr::eq(waker.vtable(), &VTABLE)
 }
 
-/// The same as `is_running`, also for a task that is looked at.
+/// The same for the running task, also if it is looked at.
 #[inline]
 pub(crate) fn is_own(context: &Context, waker: &Waker) -> bool {
     let task = context.task.get().map_or(0, Key::number);

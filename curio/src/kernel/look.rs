@@ -9,7 +9,6 @@ use crate::contain::contain;
 use crate::key::Key;
 use crate::tables::Tables;
 use crate::traceback::{Raw, Recording, Request, Subject, outermost};
-use crate::waits::Armed;
 use crate::waker;
 
 /// How often a task that was woken in the extra run is run again: a combinator that has polled some of its children wakes
@@ -92,7 +91,7 @@ impl Kernel {
         let mut tables = context.tables.borrow_mut();
         if let Some(index) = tables.waits.find(wait)
             && tables.waits.get(index).foreign.is_none()
-            && tables.waits.get(index).armed != Armed::Idle
+            && !tables.waits.get(index).is_idle()
         {
             tables.waits.get_mut(index).foreign = waker.take();
         }

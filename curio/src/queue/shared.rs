@@ -114,29 +114,17 @@ impl<T> Shared<T> {
         // Nearly always. This part is compiled into the code of the task, the other is kept out of it.
         let is_due = if waiting.is_waiting() {
             self.getters.receive(waiting)
+        } else if self.has_item() {
+            context::spend()
+        } else if !self.closed.get() && self.getters.begin(waiting, cx, QUEUE_GET, place) {
+            return Poll::Pending;
         } else {
-            self.has_item() && context::spend()
+            false
         };
         if is_due && let Some(item) = self.take() {
             return Poll::Ready(Ok(item));
         }
-        if self.has_item() || self.closed.get() || self.getters.granted() > 0 {
-            return self.poll_get_slowly(waiting, cx, place);
-        }
-        self.wait_for_item(waiting, cx, place)
-    }
-
-    #[inline(always)]
-    fn wait_for_item(
-        &self,
-        waiting: &mut Waiting,
-        cx: &mut TaskContext<'_>,
-        place: &'static Location<'static>,
-    ) -> Poll<Result<T>> {
-        match self.getters.wait(waiting, cx, QUEUE_GET, place) {
-            Ok(()) => Poll::Pending,
-            Err(error) => Poll::Ready(Err(error)),
-        }
+        self.poll_get_slowly(waiting, cx, place)
     }
 
     #[inline(never)]
@@ -164,7 +152,10 @@ impl<T> Shared<T> {
             waiting.complete();
             return Poll::Ready(Err(Error::Closed));
         }
-        self.wait_for_item(waiting, cx, place)
+        match self.getters.wait(waiting, cx, QUEUE_GET, place) {
+            Ok(()) => Poll::Pending,
+            Err(error) => Poll::Ready(Err(error)),
+        }
     }
 
     /// The same for `Put`. The item is taken if there is room.

@@ -14,12 +14,14 @@
 use std::cell::Cell;
 use std::fmt;
 use std::future::Future;
+use std::mem;
 use std::ops::{Deref, DerefMut};
 use std::panic::Location;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context as TaskContext, Poll, ready};
 
+use crate::context;
 use crate::error::Result;
 use crate::key::Key;
 use crate::line::Line;
@@ -61,11 +63,16 @@ pub struct Lock<T>(Rc<Shared<T>>);
 
 /// Nobody has it.
 const FREE: usize = 0;
-/// Somebody has it, and nobody knows who.
-const TAKEN: usize = 1;
+
+/// This task has it, or somebody of whom nobody knows.
+#[inline]
+fn held_by(task: Option<Key>) -> usize {
+    // More than `FREE`, as the greatest place is never taken.
+    task.map_or(0, Key::number).wrapping_add(1)
+}
 
 struct Shared<T> {
-    /// L1. The key of a task, `FREE`, or `TAKEN`.
+    /// L1. `FREE`, or `held_by`.
     held: Cell<usize>,
     line: Line,
     /// L2.
@@ -127,11 +134,7 @@ impl<T> Lock<T> {
     /// ```
     #[inline]
     pub fn try_lock(&self) -> Option<LockGuard<T>> {
-        if !self.is_free() {
-            return None;
-        }
-        self.0.held.set(traps::running_task().map_or(TAKEN, Key::number));
-        Some(self.guard())
+        self.is_free().then(|| self.take())
     }
 
     /// Whether somebody has the lock, or it was handed to somebody who is going to run.
@@ -197,7 +200,41 @@ impl<T> Lock<T> {
         reclaimed
     }
 
-    /// For somebody who has the lock: `held` was set on their behalf.
+    /// Takes the lock, which is free.
+    #[inline]
+    fn take(&self) -> LockGuard<T> {
+        let guard = self.guard();
+        self.0.held.set(held_by(context::running_task()));
+        guard
+    }
+
+    /// The poll of `Locking` that has not found the lock free.
+    #[cold]
+    #[inline(never)]
+    fn poll_slowly(
+        &self,
+        waiting: &mut Waiting,
+        cx: &mut TaskContext<'_>,
+        place: &'static Location<'static>,
+    ) -> Poll<Result<LockGuard<T>>> {
+        // It is if this operation, or who had the lock, waited in a kernel that is gone.
+        if self.is_free() {
+            if !waiting.is_waiting() {
+                ready!(traps::poll_budget(cx));
+            }
+            waiting.complete();
+            return Poll::Ready(Ok(self.take()));
+        }
+        match self.wait(waiting, cx, LOCK_ACQUIRE, place) {
+            Ok(()) => Poll::Pending,
+            Err(error) => {
+                self.leave(waiting);
+                Poll::Ready(Err(error))
+            }
+        }
+    }
+
+    /// For somebody who has the lock, in whose name `held` is set.
     #[inline]
     fn guard(&self) -> LockGuard<T> {
         LockGuard {
@@ -224,7 +261,7 @@ impl<T> Lock<T> {
         label: Label,
         place: &'static Location<'static>,
     ) -> Result<()> {
-        let holder = || Holder::Task(Key::from_number(self.0.held.get()).filter(|key| key.number() != TAKEN));
+        let holder = || Holder::Task(Key::from_number(self.0.held.get().wrapping_sub(1)));
         self.0.line.wait_for(holder, waiting, cx, label, place)
     }
 
@@ -236,7 +273,15 @@ impl<T> Lock<T> {
     /// An operation leaves the line without a guard.
     #[inline]
     pub(super) fn leave(&self, waiting: &mut Waiting) {
-        if waiting.is_waiting() && self.0.line.leave(waiting) {
+        if waiting.is_waiting() {
+            self.leave_line(waiting);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn leave_line(&self, waiting: &mut Waiting) {
+        if self.0.line.leave(waiting) {
             self.release();
         }
     }
@@ -327,7 +372,8 @@ impl<T> DerefMut for LockGuard<T> {
 impl<T> Drop for LockGuard<T> {
     #[inline]
     fn drop(&mut self) {
-        self.lock.0.value.set(self.value.take());
+        // Nothing was there (L2), so there is nothing to drop.
+        mem::forget(self.lock.0.value.replace(self.value.take()));
         self.lock.release();
     }
 }
@@ -360,25 +406,17 @@ impl<T> Future for Locking<'_, T> {
         let Locking { lock, waiting, place } = &mut *self;
         if waiting.is_waiting() {
             if lock.0.line.receive(waiting) {
-                return Poll::Ready(Ok(lock.guard()));
-            }
-            // It waited in a kernel that is gone.
-            if let Some(guard) = lock.try_lock() {
-                waiting.complete();
+                let guard = lock.guard();
                 return Poll::Ready(Ok(guard));
             }
-        } else if lock.is_free() {
-            let task = ready!(traps::poll_budget_of_task(cx));
-            lock.0.held.set(task.map_or(TAKEN, Key::number));
-            return Poll::Ready(Ok(lock.guard()));
+        } else if lock.0.held.get() == FREE {
+            ready!(traps::poll_budget(cx));
+            let guard = lock.take();
+            return Poll::Ready(Ok(guard));
+        } else if lock.0.line.begin(waiting, cx, LOCK_ACQUIRE, place) {
+            return Poll::Pending;
         }
-        match lock.wait(waiting, cx, LOCK_ACQUIRE, place) {
-            Ok(()) => Poll::Pending,
-            Err(error) => {
-                lock.leave(waiting);
-                Poll::Ready(Err(error))
-            }
-        }
+        lock.poll_slowly(waiting, cx, place)
     }
 }
 

@@ -20,6 +20,7 @@ use std::rc::Rc;
 use std::task::{Context as TaskContext, Poll, ready};
 
 use super::lock::LOCK_ACQUIRE;
+use crate::context;
 use crate::error::Result;
 use crate::key::Key;
 use crate::line::Line;
@@ -143,7 +144,7 @@ impl<T> RLock<T> {
     /// .unwrap();
     /// ```
     pub fn is_mine(&self) -> bool {
-        let task = traps::running_task();
+        let task = context::running_task();
         task.is_some() && task == self.0.owner.get()
     }
 
@@ -161,7 +162,7 @@ impl<T> RLock<T> {
     /// One guard more, for somebody who may have one.
     fn enter(&self) -> RLockGuard<T> {
         if self.0.count.get() == 0 {
-            self.0.owner.set(traps::running_task());
+            self.0.owner.set(context::running_task());
         }
         self.0.count.set(self.0.count.get() + 1);
         RLockGuard { lock: self.clone() }

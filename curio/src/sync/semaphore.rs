@@ -169,6 +169,35 @@ impl Semaphore {
         self.value() == 0
     }
 
+    /// The poll of `Acquire` that has found no permit.
+    #[cold]
+    #[inline(never)]
+    fn poll_slowly(
+        &self,
+        waiting: &mut Waiting,
+        cx: &mut TaskContext<'_>,
+        place: &'static Location<'static>,
+    ) -> Poll<Result<Permit>> {
+        // There may be one if it, or those before it, waited in a kernel that is gone.
+        if self.value() > 0 {
+            if !waiting.is_waiting() {
+                ready!(traps::poll_budget(cx));
+            }
+            waiting.complete();
+            self.0.free.set(self.0.free.get() - 1);
+            return Poll::Ready(Ok(self.permit()));
+        }
+        let Shared { line, bound, .. } = &*self.0;
+        let holder = || Holder::Permits((*bound != usize::MAX).then_some(*bound));
+        match line.wait_for(holder, waiting, cx, SEMA_ACQUIRE, place) {
+            Ok(()) => Poll::Pending,
+            Err(error) => {
+                self.leave(waiting);
+                Poll::Ready(Err(error))
+            }
+        }
+    }
+
     #[inline]
     fn permit(&self) -> Permit {
         Permit(Some(self.clone()))
@@ -177,7 +206,15 @@ impl Semaphore {
     /// An operation leaves the line without a permit.
     #[inline]
     fn leave(&self, waiting: &mut Waiting) {
-        if waiting.is_waiting() && self.0.line.leave(waiting) {
+        if waiting.is_waiting() {
+            self.leave_line(waiting);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn leave_line(&self, waiting: &mut Waiting) {
+        if self.0.line.leave(waiting) {
             self.release();
         }
     }
@@ -365,36 +402,21 @@ impl Future for Acquire<'_> {
             waiting,
             place,
         } = &mut *self;
+        let Shared { free, line, .. } = &*semaphore.0;
         if waiting.is_waiting() {
-            if semaphore.0.line.receive(waiting) {
-                return Poll::Ready(Ok(semaphore.permit()));
-            }
-            // It waited in a kernel that is gone.
-            if let Some(permit) = semaphore.try_acquire() {
-                waiting.complete();
+            if line.receive(waiting) {
+                let permit = semaphore.permit();
                 return Poll::Ready(Ok(permit));
             }
-        } else {
-            let free = semaphore.value();
-            if free > 0 {
-                ready!(traps::poll_budget(cx));
-                semaphore.0.free.set(free - 1);
-                return Poll::Ready(Ok(semaphore.permit()));
-            }
+        } else if free.get() > 0 {
+            ready!(traps::poll_budget(cx));
+            free.set(free.get() - 1);
+            let permit = semaphore.permit();
+            return Poll::Ready(Ok(permit));
+        } else if line.begin(waiting, cx, SEMA_ACQUIRE, place) {
+            return Poll::Pending;
         }
-        let bound = semaphore.0.bound;
-        let holder = || Holder::Permits((bound != usize::MAX).then_some(bound));
-        match semaphore
-            .0
-            .line
-            .wait_for(holder, waiting, cx, SEMA_ACQUIRE, place)
-        {
-            Ok(()) => Poll::Pending,
-            Err(error) => {
-                semaphore.leave(waiting);
-                Poll::Ready(Err(error))
-            }
-        }
+        semaphore.poll_slowly(waiting, cx, place)
     }
 }
 

@@ -40,6 +40,14 @@ impl Default for Entry {
     }
 }
 
+impl Entry {
+    /// Whether the task's own node is free, and would be the oldest directly below it (W2).
+    #[inline(always)]
+    pub(crate) fn may_wait(&self) -> bool {
+        self.wait.is_idle() && self.first_wait == NONE
+    }
+}
+
 /// What the kernel knows of a task.
 pub(crate) struct Slot {
     pub(crate) cell: Rc<dyn Runnable>,
@@ -79,6 +87,10 @@ impl Slot {
 
     pub(crate) fn is_daemon(&self) -> bool {
         self.has(DAEMON)
+    }
+
+    pub(super) fn set_queued(&mut self) {
+        self.id_and_flags |= QUEUED;
     }
 
     /// Whether it has a name of its own.

@@ -85,7 +85,7 @@ impl Tables {
     /// The task's own node, if an operation has it that waits directly below the task (W2).
     fn own_wait(&self, task: u32) -> Option<&Wait> {
         let wait = self.waits.get(task);
-        (wait.armed != Armed::Idle && wait.scope == NONE).then_some(wait)
+        (!wait.is_idle() && wait.scope == NONE).then_some(wait)
     }
 
     fn waiting_below(&self, scope: u32) -> Option<&Wait> {

@@ -6,7 +6,7 @@ use super::{Afterwards, Tables};
 use crate::key::{Key, NONE};
 use crate::readiness::Direction;
 use crate::timers::Target;
-use crate::waits::{Armed, Label, Wait};
+use crate::waits::{Armed, Chosen, Label, Wait};
 
 impl Tables {
     /// An operation of `task` begins to wait below `scope` (NONE: directly below the task). Gives the key of its node.
@@ -21,7 +21,7 @@ impl Tables {
     ) -> Key {
         let index = task.index();
         // Nearly always: the task waits in nothing else.
-        if scope == NONE && self.may_take_own_node(index) && self.log.is_none() {
+        if scope == NONE && self.waits.entry(index).may_wait() && self.log.is_none() {
             let armed = arm(self, index);
             self.fill_wait(index, scope, label, place, armed);
             return task;
@@ -38,7 +38,7 @@ impl Tables {
         place: &'static Location<'static>,
         arm: impl FnOnce(&mut Tables, u32) -> Armed,
     ) -> Key {
-        let key = if self.may_take_own_node(task.index()) {
+        let key = if self.waits.entry(task.index()).may_wait() {
             task
         } else {
             self.waits.add_node(task.index())
@@ -51,13 +51,6 @@ impl Tables {
         }
         self.note(|log, tables| log.wait(tables, index));
         key
-    }
-
-    /// Whether the task's own node is free, and would be the oldest directly below it (W2).
-    #[inline(always)]
-    fn may_take_own_node(&self, task: u32) -> bool {
-        let entry = self.waits.entry(task);
-        entry.wait.armed == Armed::Idle && entry.first_wait == NONE
     }
 
     #[inline(always)]
@@ -130,7 +123,7 @@ impl Tables {
         let (epoch, is_logged) = (self.epoch, self.log.is_some());
         let wait = self.waits.get_mut(index);
         // Nearly always: the node is the task's own, it has been notified, and nobody was interrupted meanwhile.
-        if wait.armed == Armed::Notified && !wait.is_linked(index) && wait.foreign.is_none() && !is_logged {
+        if wait.is_notified() && !wait.is_linked(index) && wait.foreign.is_none() && !is_logged {
             wait.armed = Armed::Idle;
             if wait.started != epoch && completed {
                 // As one who awaits the end of a task that is cancelled.
@@ -140,6 +133,13 @@ impl Tables {
         } else {
             self.end_wait_slowly(index, completed);
         }
+    }
+
+    /// The same for an operation of a task in the task's own node that completes, if there is nothing else to be seen to.
+    /// If there is, or it has not been notified, nothing has happened.
+    #[inline(always)]
+    pub(crate) fn leave_own(&mut self, task: u32) -> bool {
+        self.log.is_none() && self.waits.leave_own(task, self.epoch)
     }
 
     #[inline(never)]
@@ -239,6 +239,23 @@ impl Tables {
         self.wake_slowly(index);
     }
 
+    /// The same if the operation is nothing but what its task waits in, as nearly always. None: it is not so, and nothing
+    /// has happened.
+    #[inline(always)]
+    pub(crate) fn notify_own(&mut self, list: u32) -> Option<Chosen> {
+        let ready = &mut self.ready;
+        self.waits.choose_own(list, |task, slot| {
+            if slot.is_queued() {
+                return true;
+            }
+            let pushed = ready.try_push(task);
+            if pushed {
+                slot.set_queued();
+            }
+            pushed
+        })
+    }
+
     /// Notifies all operations on a primitive's list, in the order in which they came.
     #[inline(always)]
     pub(crate) fn notify_all(&mut self, list: u32) {
@@ -319,7 +336,7 @@ impl Tables {
         if root != NONE && !self.scopes.remove_empty(root) {
             self.remove_scopes(root);
         }
-        if self.waits.get(task).armed != Armed::Idle {
+        if !self.waits.get(task).is_idle() {
             self.abandon(task);
         }
     }
@@ -344,7 +361,7 @@ impl Tables {
     /// must be polled there. If it was chosen to be woken, its node stays for it, so that the wake-up is not lost.
     fn abandon(&mut self, index: u32) {
         self.wake_foreign(index);
-        if self.waits.get(index).armed != Armed::Notified {
+        if !self.waits.get(index).is_notified() {
             return self.end_wait(index, false);
         }
         self.unlink_wait(index);

@@ -2,16 +2,19 @@
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
-use std::ptr;
+use std::panic::Location;
+use std::ptr::{self, NonNull};
 use std::rc::Weak;
+use std::task::Context as TaskContext;
 
-use super::Waiting;
+use super::{Label, Waiting};
 use crate::context::{self, Context};
 use crate::error::{Error, Result};
-use crate::key::NONE;
+use crate::key::{Key, NONE};
 use crate::mirror::Holder;
 use crate::tables::Tables;
-use crate::waits::Armed;
+use crate::waits::Chosen;
+use crate::waker;
 
 /// The operations that wait for a primitive, in the order in which they came.
 ///
@@ -22,8 +25,9 @@ use crate::waits::Armed;
 pub struct WaitList {
     /// The place of the list in the tables of its kernel.
     list: Cell<u32>,
-    /// That kernel; null until somebody waits. It is only compared: while `context` is kept, nobody else gets the address.
-    home: Cell<*const Context>,
+    /// That kernel, if nobody looks on at what it does: so this tells where waits are simple. It is only compared: while
+    /// `context` is kept, nobody else gets the address. If somebody looks on, or until somebody waits, it is nobody's.
+    home: Cell<NonNull<Context>>,
     context: RefCell<Weak<Context>>,
 }
 
@@ -36,37 +40,63 @@ impl WaitList {
     pub const fn new() -> WaitList {
         WaitList {
             list: Cell::new(NONE),
-            home: Cell::new(ptr::null()),
+            home: Cell::new(NonNull::dangling()),
             context: RefCell::new(Weak::new()),
         }
     }
 
     /// The place of the list in this kernel, for somebody who is going to wait.
-    #[inline]
     pub(super) fn join(&self, context: &Context) -> Result<u32> {
         if self.is_of(context) {
-            Ok(self.list.get())
-        } else {
-            self.settle(context)
+            return Ok(self.list.get());
         }
-    }
-
-    #[cold]
-    fn settle(&self, context: &Context) -> Result<u32> {
         let mut home = self.context.borrow_mut();
         if home.strong_count() > 0 {
             return Err(Error::NoKernel);
         }
         *home = context.weak();
-        self.home.set(context);
         let mut tables = context.tables.borrow_mut();
         let list = tables.waits.add_list();
         if tables.log.is_some() {
             // There may have been another one of this number.
             tables.set_holder(list, None);
+            self.home.set(NonNull::dangling());
+        } else {
+            self.home.set(NonNull::from(context));
         }
         self.list.set(list);
         Ok(list)
+    }
+
+    /// The running task begins to wait here, and gets the key of its node, if all is as it nearly always is: the list
+    /// belongs to this kernel, nobody looks on, nobody interrupts the task, it waits in nothing else, and there is neither a
+    /// timeout nor a combinator around the operation. If not, nothing has happened.
+    #[inline(never)]
+    pub(super) fn enter(
+        &self,
+        cx: &TaskContext<'_>,
+        label: Label,
+        place: &'static Location<'static>,
+    ) -> Option<Key> {
+        context::with_this(self.home.get(), |context| {
+            let task = context.task.get()?;
+            if !context.is_undisturbed() || !waker::is_of(task, cx.waker()) {
+                return None;
+            }
+            let mut tables = context.tables.try_borrow_mut().ok()?;
+            let Tables { waits, epoch, .. } = &mut *tables;
+            let entered = waits.enlist_own(task.index(), self.list.get(), label, place, epoch);
+            entered.then_some(task)
+        })
+    }
+
+    /// Notifies the operation that has waited longest, in the simple case: see `enter`. None: it is not, and nothing has
+    /// happened.
+    #[inline(always)]
+    pub(crate) fn notify_own(&self) -> Option<Chosen> {
+        context::with_this(self.home.get(), |context| {
+            context.tables.try_borrow_mut().ok()?.notify_own(self.list.get())
+        })
     }
 
     /// Works on the list in its kernel, whether that runs or not.
@@ -78,9 +108,8 @@ impl WaitList {
         })
     }
 
-    #[inline]
     fn is_of(&self, context: &Context) -> bool {
-        ptr::eq(self.home.get(), context)
+        ptr::eq(self.context.borrow().as_ptr(), context)
     }
 
     /// Whether nobody waits here.
@@ -98,13 +127,11 @@ impl WaitList {
     /// assert!(!curio::traps::WaitList::new().notify_one());
     /// ```
     pub fn notify_one(&self) -> bool {
-        context::with(|running| match running {
-            // Nearly always: the list belongs here.
-            Some(context) if self.is_of(context) => {
-                context.with_tables(|tables| tables.notify_one(self.list.get()))
-            }
-            _ => self.with_list(false, Tables::notify_one),
-        })
+        match self.notify_own() {
+            Some(Chosen::Nobody) => false,
+            Some(Chosen::Last | Chosen::First) => true,
+            None => self.with_list(false, Tables::notify_one),
+        }
     }
 
     /// Tells a monitor, if there is one, who has what is waited for here. From then on it learns by itself to whom that is
@@ -124,7 +151,7 @@ impl WaitList {
 
     /// Whether somebody has waited here, in a kernel that is gone.
     pub(crate) fn is_orphaned(&self) -> bool {
-        !self.home.get().is_null() && self.context.borrow().strong_count() == 0
+        self.list.get() != NONE && self.context.borrow().strong_count() == 0
     }
 
     /// Ends the wait of an operation that is dropped; unlike dropping it, also while the kernel does not run. True if it
@@ -138,7 +165,7 @@ impl WaitList {
             let found = waiting.find(tables);
             waiting.key = None;
             let Some(index) = found else { return false };
-            let notified = tables.waits.get(index).armed == Armed::Notified;
+            let notified = tables.waits.get(index).is_notified();
             tables.end_wait(index, false);
             notified
         })
@@ -150,12 +177,13 @@ impl WaitList {
     /// curio::traps::WaitList::new().notify_all();
     /// ```
     pub fn notify_all(&self) {
-        context::with(|running| match running {
-            Some(context) if self.is_of(context) => {
-                context.with_tables(|tables| tables.notify_all(self.list.get()))
+        loop {
+            match self.notify_own() {
+                Some(Chosen::First) => {}
+                Some(Chosen::Nobody | Chosen::Last) => return,
+                None => return self.with_list((), Tables::notify_all),
             }
-            _ => self.with_list((), Tables::notify_all),
-        })
+        }
     }
 }
 
