@@ -8,7 +8,7 @@ use std::task::{Context as TaskContext, Poll};
 use std::time::{Duration, Instant};
 
 use crate::context::{self, Context};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::traps::Waiting;
 use crate::waker;
 
@@ -214,19 +214,24 @@ impl Future for YieldNow {
 /// Puts the task at the end of the ready queue. Gives the epoch in which that was.
 #[inline(always)]
 fn begin_yield(cx: &TaskContext<'_>) -> Result<u64> {
-    context::with(|context| match context {
-        // Nearly always: nobody interrupts it, and no combinator is in between.
-        Some(context) if !context.hot.get() && waker::is_running(context, cx.waker()) => {
-            let mut tables = context.tables.borrow_mut();
-            if let Some(task) = context.task.get() {
-                tables.schedule(task.index());
-            }
-            Ok(tables.epoch)
-        }
-        _ => begin_yield_slowly(cx),
-    })
+    // Nearly always: nobody interrupts it, and no combinator is in between.
+    let begun = context::with(|context| {
+        let context = context.filter(|context| !context.hot.get())?;
+        let task = context
+            .task
+            .get()
+            .filter(|&task| waker::is_of(task, cx.waker()))?;
+        let mut tables = context.tables.try_borrow_mut().ok()?;
+        tables.schedule(task.index());
+        Some(tables.epoch)
+    });
+    match begun {
+        Some(epoch) => Ok(epoch),
+        None => begin_yield_slowly(cx),
+    }
 }
 
+#[cold]
 #[inline(never)]
 fn begin_yield_slowly(cx: &TaskContext<'_>) -> Result<u64> {
     context::with_task(|context, task| {
@@ -249,12 +254,15 @@ fn check(context: &Context, task: u32) -> Result<()> {
 
 #[inline]
 fn finish_yield(started: u64) -> Result<()> {
-    context::with_task(|context, task| {
-        if context.hot.get() {
-            context
-                .tables
-                .borrow_mut()
-                .owe(task, context.scope.get(), started);
+    context::with(|context| {
+        let Some(context) = context else {
+            return Err(Error::NoKernel);
+        };
+        if context.hot.get()
+            && let Some(task) = context.task.get()
+        {
+            let mut tables = context.tables.borrow_mut();
+            tables.owe(task.index(), context.scope.get(), started);
         }
         Ok(())
     })
