@@ -502,6 +502,14 @@ impl Waiting {
         })
     }
 
+    /// The operation does not wait any more, or never did. This changes nothing. It spares the drop of the operation a look,
+    /// as the compiler cannot remember that over what has been stored since.
+    #[inline(always)]
+    pub(crate) fn is_over(&mut self) {
+        debug_assert!(self.key.is_none());
+        self.key = None;
+    }
+
     /// The operation completes. Call this whenever it resolves to anything but an error of `wait`; if it never waited,
     /// nothing happens.
     ///

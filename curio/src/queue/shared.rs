@@ -122,6 +122,7 @@ impl<T> Shared<T> {
             false
         };
         if is_due && let Some(item) = self.take() {
+            waiting.is_over();
             return Poll::Ready(Ok(item));
         }
         self.poll_get_slowly(waiting, cx, place)
@@ -172,6 +173,7 @@ impl<T> Shared<T> {
         {
             if self.has_room() && context::spend() {
                 self.push(taken);
+                waiting.is_over();
                 return Poll::Ready(Ok(()));
             }
             *item = Some(taken);

@@ -407,11 +407,13 @@ impl<T> Future for Locking<'_, T> {
         if waiting.is_waiting() {
             if lock.0.line.receive(waiting) {
                 let guard = lock.guard();
+                waiting.is_over();
                 return Poll::Ready(Ok(guard));
             }
         } else if lock.0.held.get() == FREE {
             ready!(traps::poll_budget(cx));
             let guard = lock.take();
+            waiting.is_over();
             return Poll::Ready(Ok(guard));
         } else if lock.0.line.begin(waiting, cx, LOCK_ACQUIRE, place) {
             return Poll::Pending;

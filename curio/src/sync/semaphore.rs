@@ -406,12 +406,14 @@ impl Future for Acquire<'_> {
         if waiting.is_waiting() {
             if line.receive(waiting) {
                 let permit = semaphore.permit();
+                waiting.is_over();
                 return Poll::Ready(Ok(permit));
             }
         } else if free.get() > 0 {
             ready!(traps::poll_budget(cx));
             free.set(free.get() - 1);
             let permit = semaphore.permit();
+            waiting.is_over();
             return Poll::Ready(Ok(permit));
         } else if line.begin(waiting, cx, SEMA_ACQUIRE, place) {
             return Poll::Pending;
