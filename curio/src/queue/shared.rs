@@ -60,8 +60,15 @@ impl<T> Shared<T> {
     pub(super) fn push(&self, item: T) {
         self.unfinished.set(self.unfinished.get() + 1);
         self.store.push(item);
-        // Nobody was due before (Q2), and one more item is for one.
-        if self.getters.is_wanted() && self.has_item() {
+        if self.getters.is_wanted() {
+            self.offer_item();
+        }
+    }
+
+    /// Nobody was due before (Q2), and one more item is for one.
+    #[inline(never)]
+    fn offer_item(&self) {
+        if self.has_item() {
             self.getters.hand_over();
         }
     }
@@ -72,11 +79,18 @@ impl<T> Shared<T> {
             return self.take_in_order();
         }
         let item = self.store.pop_first()?;
-        // One more place likewise.
-        if self.putters.is_wanted() && self.has_room() {
-            self.putters.hand_over();
+        if self.putters.is_wanted() {
+            self.offer_room();
         }
         Some(item)
+    }
+
+    /// One more place likewise.
+    #[inline(never)]
+    fn offer_room(&self) {
+        if self.has_room() {
+            self.putters.hand_over();
+        }
     }
 
     /// Comparing is user code, which may have put items meanwhile, and may panic: in any case, all is settled afterwards.
