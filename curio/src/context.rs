@@ -5,9 +5,14 @@
 //!
 //! X1. `CURRENT` is either null or points to a `Context` that the `Running` guard, further down this very stack, keeps
 //!     alive.
-//! X2. `task` is the key of the task that is being polled, none between polls; `hot` is the task's, see S3.
+//! X2. `TASK` is the key of the task that is being polled, none between polls; `hot` is the task's, see S3.
 //! X3. `scope` is the innermost open scope around the code that is being polled, and `unopened` the number of timeouts
 //!     inside it that have not waited yet and so have no scope.
+//! X4. `LEFT` is what is left of the running task's budget. Outside of tasks it means nothing: whoever finds it used up
+//!     asks whether a kernel runs.
+//!
+//! `TASK` and `LEFT` are thread-local variables and no parts of the context, since there is one kernel in a thread, and since
+//! to count an operation, or to note who has a lock, is all that some operations want of it.
 
 #![allow(unsafe_code)]
 
@@ -67,7 +72,7 @@ pub(crate) struct Context {
     pub(crate) selector: RefCell<Selector>,
     pub(crate) remote: Arc<Remote>,
     /// X2.
-    pub(crate) task: Task,
+    pub(crate) task: RunningTask,
     /// Whether the task has anything to look at its scopes for (S3).
     pub(crate) hot: Cell<bool>,
     /// X3.
@@ -102,11 +107,10 @@ pub(crate) struct Context {
     pub(crate) recorder: Recorder,
 }
 
-/// The task that is being polled (X2). There is one in a thread, as there is one kernel: so it is not kept in the context,
-/// and who wants nothing else need not ask for that.
-pub(crate) struct Task;
+/// Stands for `TASK` in the context, where one looks for it (X2).
+pub(crate) struct RunningTask;
 
-impl Task {
+impl RunningTask {
     #[inline(always)]
     pub(crate) fn get(&self) -> Option<Key> {
         TASK.get()
@@ -157,7 +161,7 @@ impl Context {
             tables: RefCell::new(tables),
             selector: RefCell::new(selector),
             remote,
-            task: Task,
+            task: RunningTask,
             hot: Cell::new(false),
             scope: Cell::new(NONE),
             unopened: Cell::new(0),
@@ -464,8 +468,7 @@ thread_local! {
     static CURRENT: Cell<*const Context> = const { Cell::new(std::ptr::null()) };
     /// X2.
     static TASK: Cell<Option<Key>> = const { Cell::new(None) };
-    /// How many operations that complete at once the running task may still do. It is here, and not in the context, since
-    /// those who count it want nothing else; outside of tasks it means nothing.
+    /// X4.
     static LEFT: Cell<i32> = const { Cell::new(0) };
 }
 
@@ -477,7 +480,7 @@ pub(crate) fn spend() -> bool {
     left >= 0 || is_outside()
 }
 
-/// Nothing is left. Outside of a kernel, that does not matter.
+/// Nothing is left. Outside of a kernel, that does not matter (X4).
 #[cold]
 #[inline(never)]
 fn is_outside() -> bool {
@@ -516,13 +519,13 @@ pub(crate) fn with<R>(f: impl FnOnce(Option<&Context>) -> R) -> R {
     f(unsafe { current.as_ref() })
 }
 
-/// The task that is being run in this thread.
+/// The task that is being run in this thread (X2).
 #[inline(always)]
 pub(crate) fn running_task() -> Option<Key> {
     TASK.get()
 }
 
-/// Calls `f` with this kernel, if it runs in this thread. It is only compared: it may be gone, or any other address.
+/// Calls `f` with this kernel, if it is the one that runs in this thread. `this` is only compared; it may be gone.
 #[inline(always)]
 pub(crate) fn with_this<R>(this: NonNull<Context>, f: impl FnOnce(&Context) -> Option<R>) -> Option<R> {
     let current = CURRENT.get();

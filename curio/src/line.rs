@@ -69,8 +69,8 @@ impl Line {
         begun
     }
 
-    /// The same as `wait` for something that somebody has, of which a monitor is told. It is when the first one begins to wait, and
-    /// as long as the line is not empty it knows from the tables to whom that is handed on.
+    /// The same as `wait` for something that somebody has, of which a monitor is told. It is when the first one begins to
+    /// wait, and as long as the line is not empty it knows from the tables to whom that is handed on.
     pub(crate) fn wait_for(
         &self,
         holder: impl FnOnce() -> Holder,

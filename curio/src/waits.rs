@@ -5,6 +5,12 @@
 //! and are linked by number, so that taking one off any list needs no pointer and no `unsafe`; intrusive pinned nodes
 //! were the alternative. Each task has one in its own entry, see [`Entry`].
 //!
+//! Nearly every wait is a plain one: the task waits in nothing else, so the node is its own; there is no timeout around the
+//! operation, no combinator that would want to be woken instead of the task, nobody who interrupts it, and nobody who looks
+//! on. Each of its three steps is one function (`enlist_own`, `choose_own`, `leave_own`) that either does all of it or finds
+//! that it is not so and has done nothing. Then the long way is taken, on which everything is seen to. The short ways do not
+//! panic, and what is borrowed in vain is no error to them: so they need no stack and nothing to tidy up.
+//!
 //! W1. A node is taken (not `Idle`) exactly while an operation waits: after its first `Pending`, before it resolves or is
 //!     dropped.
 //! W2. Each node is on the list of its owner: its scope, or its task where it is below no scope. Only the task's own node
@@ -308,9 +314,6 @@ impl Waits {
     }
 
     /// A task begins to wait in its own node, at the end of a list, if the node is free. If not, nothing has happened.
-    ///
-    /// (This and `choose_own` are on the way of nearly every wait. They do not panic, so that they need no stack and
-    /// nothing to be tidied up.)
     #[inline(always)]
     pub(crate) fn enlist_own(
         &mut self,
