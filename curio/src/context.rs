@@ -1,24 +1,14 @@
 //! The kernel as the operations see it: which one runs in this thread, which task, inside which scope.
 //!
-//! An operation finds its kernel through a thread-local pointer, which is set while the kernel runs and at no other time.
-//! (Passing it in the waker was rejected: foreign combinators wrap wakers.)
+//! How an operation finds its kernel is in `current`, with X1, X2 and X4.
 //!
-//! X1. `CURRENT` is either null or points to a `Context` that the `Running` guard, further down this very stack, keeps
-//!     alive.
-//! X2. `TASK` is the key of the task that is being polled, none between polls; `hot` is the task's, see S3.
 //! X3. `scope` is the innermost open scope around the code that is being polled, and `unopened` the number of timeouts
 //!     inside it that have not waited yet and so have no scope.
-//! X4. `LEFT` is what is left of the running task's budget. Outside of tasks it means nothing: whoever finds it used up
-//!     asks whether a kernel runs.
-//!
-//! `TASK` and `LEFT` are thread-local variables and no parts of the context, since there is one kernel in a thread, and since
-//! to count an operation, or to note who has a lock, is all that some operations want of it.
 
-#![allow(unsafe_code)]
+mod current;
 
 use std::any::Any;
 use std::cell::{Cell, RefCell, RefMut};
-use std::ptr::{self, NonNull};
 use std::rc::{Rc, Weak};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -38,6 +28,9 @@ use crate::tables::Tables;
 use crate::trace;
 use crate::traceback::Recorder;
 use crate::waits::Label;
+
+use current::RunningTask;
+pub(crate) use current::{Running, running_task, spend, with, with_running, with_task, with_this};
 
 /// Where a kernel takes the time from.
 ///
@@ -105,21 +98,6 @@ pub(crate) struct Context {
     pub(crate) workers: WorkerLimits,
     /// For tracebacks.
     pub(crate) recorder: Recorder,
-}
-
-/// Stands for `TASK` in the context, where one looks for it (X2).
-pub(crate) struct RunningTask;
-
-impl RunningTask {
-    #[inline(always)]
-    pub(crate) fn get(&self) -> Option<Key> {
-        TASK.get()
-    }
-
-    #[inline(always)]
-    pub(crate) fn set(&self, task: Option<Key>) {
-        TASK.set(task);
-    }
 }
 
 /// How many worker threads a kernel may have, and for how long they stay when there is nothing to do.
@@ -263,7 +241,7 @@ impl Context {
         self.hot.set(hot);
         self.scope.set(NONE);
         self.unopened.set(0);
-        LEFT.set(BUDGET);
+        current::refill();
         self.now.set(0);
     }
 
@@ -461,97 +439,6 @@ pub(crate) fn instant(ticks: u64) -> Instant {
 pub(crate) fn nanos(duration: Duration) -> u64 {
     let whole = duration.as_secs().saturating_mul(1_000_000_000);
     whole.saturating_add(u64::from(duration.subsec_nanos()))
-}
-
-thread_local! {
-    /// X1.
-    static CURRENT: Cell<*const Context> = const { Cell::new(std::ptr::null()) };
-    /// X2.
-    static TASK: Cell<Option<Key>> = const { Cell::new(None) };
-    /// X4.
-    static LEFT: Cell<i32> = const { Cell::new(0) };
-}
-
-/// Counts an operation that completes at once. False: the running task has had its share, and must let others run.
-#[inline(always)]
-pub(crate) fn spend() -> bool {
-    let left = LEFT.get().wrapping_sub(1);
-    LEFT.set(left);
-    left >= 0 || is_outside()
-}
-
-/// Nothing is left. Outside of a kernel, that does not matter (X4).
-#[cold]
-#[inline(never)]
-fn is_outside() -> bool {
-    let outside = CURRENT.get().is_null();
-    LEFT.set(if outside { i32::MAX } else { 0 });
-    outside
-}
-
-/// Makes a kernel the running one of this thread, until it is dropped.
-pub(crate) struct Running(Rc<Context>);
-
-impl Running {
-    pub(crate) fn enter(context: &Rc<Context>) -> Result<Running> {
-        if !CURRENT.get().is_null() {
-            return Err(Error::KernelRunning);
-        }
-        CURRENT.set(Rc::as_ptr(context));
-        Ok(Running(context.clone()))
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.0.task.set(None);
-        CURRENT.set(std::ptr::null());
-    }
-}
-
-/// Calls `f` with the kernel that runs in this thread.
-#[inline(always)]
-pub(crate) fn with<R>(f: impl FnOnce(Option<&Context>) -> R) -> R {
-    let current = CURRENT.get();
-    // SAFETY: if it is not null, a `Running` further down the stack holds an `Rc` of it (X1). A `Running` is a local
-    // variable of functions of `kernel` that call into here, so it cannot end before `f` returns; and the reference
-    // cannot leave `f`, whose signature is good for any lifetime.
-    f(unsafe { current.as_ref() })
-}
-
-/// The task that is being run in this thread (X2).
-#[inline(always)]
-pub(crate) fn running_task() -> Option<Key> {
-    TASK.get()
-}
-
-/// Calls `f` with this kernel, if it is the one that runs in this thread. `this` is only compared; it may be gone.
-#[inline(always)]
-pub(crate) fn with_this<R>(this: NonNull<Context>, f: impl FnOnce(&Context) -> Option<R>) -> Option<R> {
-    let current = CURRENT.get();
-    if !ptr::eq(current, this.as_ptr()) {
-        return None;
-    }
-    // SAFETY: as in `with`. It is not null, since `this` is not.
-    f(unsafe { &*current })
-}
-
-/// Calls `f` with the kernel that runs in this thread and the task it polls.
-#[inline(always)]
-pub(crate) fn with_task<R>(f: impl FnOnce(&Context, u32) -> Result<R>) -> Result<R> {
-    with_running(|context, task| f(context, task.index()))
-}
-
-/// The same with the key of the task.
-#[inline(always)]
-pub(crate) fn with_running<R>(f: impl FnOnce(&Context, Key) -> Result<R>) -> Result<R> {
-    with(|context| match context {
-        Some(context) => match context.task.get() {
-            Some(task) => f(context, task),
-            None => Err(Error::NoKernel),
-        },
-        None => Err(Error::NoKernel),
-    })
 }
 
 /// Wakes the task with this key, from anywhere.
