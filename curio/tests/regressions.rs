@@ -375,16 +375,23 @@ fn a_combinator_that_moves_to_another_task_is_woken() {
 /// arm.) Only one wait pays: the clean-up's second one is safe.
 #[test]
 fn a_debt_may_hit_the_clean_up() {
-    for sleeps_first in [true, false] {
+    // In the third case the arm that is polled second is the first to wait, and so waits in the task's own node.
+    for (sleeps_first, yields) in [(true, false), (false, false), (true, true)] {
         let event = Event::new();
         let waits = event.wait();
         virtual_kernel()
             .run(async {
                 let kid = spawn(async move {
+                    let sleeps = async {
+                        if yields {
+                            yield_now().await?;
+                        }
+                        sleep(100 * SEC).await
+                    };
                     let result = if sleeps_first {
-                        futures::join!(sleep(100 * SEC), waits).0
+                        futures::join!(sleeps, waits).0
                     } else {
-                        futures::join!(waits, sleep(100 * SEC)).1
+                        futures::join!(waits, sleeps).1
                     };
                     assert!(matches!(result, Err(Error::Cancelled(_))));
                     let first = sleep(3 * SEC).await;

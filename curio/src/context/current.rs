@@ -132,3 +132,22 @@ pub(crate) fn with_running<R>(f: impl FnOnce(&Context, Key) -> Result<R>) -> Res
         None => Err(Error::NoKernel),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_budget_counts_in_tasks_only() {
+        let many = || (0..1000).filter(|_| spend()).count();
+        assert_eq!(many(), 1000);
+        let mut inside = 0;
+        crate::run(async {
+            inside = many();
+            Ok::<(), Error>(())
+        })
+        .unwrap();
+        assert_eq!(inside, BUDGET as usize);
+        assert_eq!(many(), 1000);
+    }
+}

@@ -286,7 +286,8 @@ fn end_after(step: usize, gate: &Gate, victims: &[usize], end: End, seed: Option
 #[test]
 fn a_loop_beside_a_sleeper_hears_of_the_cancel_that_the_sleeper_took() {
     virtually(async |w| {
-        for what in 0..5 {
+        // If the sleeper yields first, the loop is the first to wait, and so waits in the task's own node.
+        for (what, yields) in (0..5).flat_map(|what| [(what, false), (what, true)]) {
             let (event, condition, lock) = (Event::new(), Condition::new(), Lock::new(0));
             let (semaphore, promise) = (Semaphore::new(0), Promise::new());
             let kid = spawn({
@@ -309,7 +310,13 @@ fn a_loop_beside_a_sleeper_hears_of_the_cancel_that_the_sleeper_took() {
                             lock.try_lock().iter_mut().for_each(|value| **value = 0);
                         }
                     };
-                    let (slept, worked) = futures::join!(sleep(w.t(1000)), work);
+                    let sleeps = async {
+                        if yields {
+                            yield_now().await?;
+                        }
+                        sleep(w.t(1000)).await
+                    };
+                    let (slept, worked) = futures::join!(sleeps, work);
                     let worked: Result<()> = worked;
                     slept.and(worked)
                 }
