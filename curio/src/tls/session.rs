@@ -51,6 +51,10 @@ impl Session {
         self.closed = true;
     }
 
+    pub(super) fn check_open(&self) -> Result<()> {
+        if self.closed { Err(Error::Closed) } else { Ok(()) }
+    }
+
     /// Whether a read needs nothing from the socket.
     pub(super) fn is_readable(&self) -> bool {
         self.plaintext > 0 || !self.held.is_empty() || self.broken.is_some() || self.ended || self.closed
@@ -58,9 +62,7 @@ impl Session {
 
     /// Reads what is there. None: nothing is.
     pub(super) fn read(&mut self, buf: &mut [u8]) -> Result<Option<usize>> {
-        if self.closed {
-            return Err(Error::Closed);
-        }
+        self.check_open()?;
         loop {
             match self.conn.reader().read(buf) {
                 Ok(n) => {
@@ -125,9 +127,7 @@ impl Session {
 
     /// Takes as much of `buf` as there is room for, and encrypts it.
     pub(super) fn write(&mut self, buf: &[u8]) -> Result<usize> {
-        if self.closed {
-            return Err(Error::Closed);
-        }
+        self.check_open()?;
         if self.finished {
             return Err(Error::Io(io::ErrorKind::BrokenPipe.into()));
         }

@@ -221,6 +221,14 @@ impl<S: Carrier> TlsStream<S> {
         }
     }
 
+    /// Ends the socket, too, after the goodbye. That the peer has gone already is no matter then: it has been told.
+    fn finish_socket(&self) -> Result<()> {
+        match self.io.finish() {
+            Err(Error::Io(error)) if error.kind() == io::ErrorKind::NotConnected => Ok(()),
+            finished => finished,
+        }
+    }
+
     /// Sends everything, and waits for it.
     fn poll_send(
         &self,
@@ -257,8 +265,10 @@ impl<S: Carrier> Readable for TlsStream<S> {
         place: &'static Location<'static>,
     ) -> Poll<Result<usize>> {
         if buf.is_empty() {
+            context::with_task(|_, _| Ok(()))?;
             ready!(poll_budget(cx));
-            return Poll::Ready(Ok(0));
+            waiting.complete();
+            return Poll::Ready(self.session.borrow().check_open().map(|()| 0));
         }
         // What was paid for with a look at the socket costs nothing more.
         let mut paid = false;
@@ -327,11 +337,7 @@ impl<S: Carrier> Writable for TlsStream<S> {
     ) -> Poll<Result<()>> {
         self.session.borrow_mut().finish();
         ready!(self.poll_send(waiting, cx, place))?;
-        Poll::Ready(match self.io.finish() {
-            // The peer has gone already.
-            Err(Error::Io(error)) if error.kind() == io::ErrorKind::NotConnected => Ok(()),
-            finished => finished,
-        })
+        Poll::Ready(self.finish_socket())
     }
 
     fn finish(&self) -> Result<()> {
@@ -346,7 +352,7 @@ impl<S: Carrier> Writable for TlsStream<S> {
                 sent => sent?,
             };
         }
-        self.io.finish()
+        self.finish_socket()
     }
 }
 

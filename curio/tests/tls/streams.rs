@@ -2,15 +2,20 @@
 
 use std::cell::Cell;
 use std::io::ErrorKind;
+use std::net::Shutdown;
 use std::rc::Rc;
 use std::time::Duration;
 
 use curio::net::UnixStream;
 use curio::tls::{Acceptor, Connector, TlsStream};
-use curio::{Busy, Error, Result, TaskGroup, WithTimeout, ignore_after, sleep, spawn, yield_now};
+use curio::{
+    Busy, Error, Result, TaskGroup, WithTimeout, ignore_after, sleep, spawn, timeout_after, yield_now,
+};
 
 use crate::common::lets_others_run;
 use crate::{Random, cleanly, client, kind, noise, pair, pair_of, server};
+
+const SEC: Duration = Duration::from_secs(1);
 
 /// Sends all of it, and the goodbye.
 async fn send_all(stream: Rc<TlsStream>, data: Rc<Vec<u8>>) -> Result<()> {
@@ -237,6 +242,51 @@ fn who_has_said_goodbye_can_still_listen() {
     });
 }
 
+/// The last of a message waits in TLS while the system has no room for it: whoever sends waits for that, too.
+#[cfg(feature = "channel")]
+#[test]
+fn a_channel_over_it_sends_its_messages_to_the_end() {
+    use curio::channel::Connection;
+    cleanly(async || {
+        let (one, two) = UnixStream::pair()?;
+        let accepting = spawn(Acceptor::from(server()).accept(two));
+        let one = Connection::new(Connector::from(client()).connect("localhost", one).await?);
+        let two = Connection::new(accepting.join().await?);
+        let message = noise(10_000);
+        let mut sent = 0;
+        let patience = Duration::from_millis(5);
+        while ignore_after(patience, one.send_bytes(&message)).await?.is_some() {
+            sent += 1;
+        }
+        // Those of which it was said so are with the system.
+        for _ in 0..sent {
+            assert!(timeout_after(10 * SEC, two.recv_bytes()).await? == message);
+        }
+        // The one that was interrupted has begun.
+        one.flush().await?;
+        assert!(timeout_after(10 * SEC, two.recv_bytes()).await? == message);
+        Ok(())
+    });
+}
+
+/// Who has said goodbye may say it again, also when there is no connection any more: in every way there is to say it.
+#[test]
+fn a_goodbye_to_who_has_gone_is_no_error() {
+    cleanly(async || {
+        let (one, two) = pair().await?;
+        one.shutdown().await?;
+        // With the goodbye unread, so the system resets the connection.
+        drop(two);
+        while one.read(&mut [0; 100]).await.is_ok() {}
+        let error = one.get_ref().shutdown(Shutdown::Write);
+        assert_eq!(kind(error), ErrorKind::NotConnected);
+        one.shutdown().await?;
+        one.as_stream().shutdown().await?;
+        let (_read, mut write) = one.as_stream().split();
+        write.close()
+    });
+}
+
 #[test]
 fn dropping_is_no_goodbye() {
     cleanly(async || {
@@ -323,6 +373,15 @@ fn who_never_waits_starves_nobody() {
             one.write_all(&[7]).await?;
         }
         assert!(runs.get() - before > 10, "{}", runs.get() - before);
+        // And for who asks for nothing, and gets it.
+        let before = runs.get();
+        for _ in 0..10_000 {
+            assert_eq!(two.read(&mut []).await?, 0);
+        }
+        assert!(runs.get() - before > 20, "{}", runs.get() - before);
+        // Who has closed it is told.
+        two.close();
+        assert!(matches!(two.read(&mut []).await, Err(Error::Closed)));
         other.cancel().await
     });
 }
@@ -340,6 +399,8 @@ fn nothing_works_without_a_kernel() {
     let stream = kept.unwrap();
     let mut buf = [0; 10];
     let read = futures::executor::block_on(stream.read(&mut buf));
+    assert!(matches!(read, Err(Error::NoKernel)), "{read:?}");
+    let read = futures::executor::block_on(stream.read(&mut []));
     assert!(matches!(read, Err(Error::NoKernel)), "{read:?}");
     let written = futures::executor::block_on(stream.write_all(b"x"));
     assert!(matches!(written, Err(Error::NoKernel)), "{written:?}");
