@@ -78,9 +78,11 @@ mod greeting;
 mod pickle;
 mod receive;
 mod send;
+mod two;
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
+use std::net::SocketAddr;
 use std::panic::Location;
 use std::rc::Rc;
 use std::time::Duration;
@@ -89,7 +91,7 @@ use crate::error::{Error, Result};
 use crate::net::ToAddrs;
 
 use accept::Greetings;
-use address::{At, Listening};
+use address::{At, Listening, Peer};
 
 pub use accept::Accept;
 pub use connect::Connect;
@@ -120,7 +122,10 @@ struct Shared {
     greetings: Rc<Greetings>,
     message_limit: Cell<usize>,
     handshake_timeout: Cell<Duration>,
+    address_check: RefCell<Option<Rc<AddressCheck>>>,
 }
+
+type AddressCheck = dyn Fn(SocketAddr) -> bool;
 
 impl Channel {
     /// A channel at an address, which may have a name (Python: `AF_INET`). Nothing happens there yet.
@@ -174,6 +179,7 @@ impl Channel {
                 greetings: Rc::default(),
                 message_limit: Cell::new(MESSAGE_LIMIT),
                 handshake_timeout: Cell::new(HANDSHAKE_TIMEOUT),
+                address_check: RefCell::new(None),
             }),
         }
     }
@@ -211,7 +217,7 @@ impl Channel {
 
     /// Takes the next connection; with a key, the next of a peer that has the key, and that is shown ours.
     ///
-    /// Peers that have another key, talk nonsense or take [too long](Channel::set_handshake_timeout) are logged and left. They
+    /// Peers that come from [a wrong address](Channel::set_address_check), have another key, talk nonsense or take [too long](Channel::set_handshake_timeout) are logged and left. They
     /// hold up nobody: while they are greeted, others are accepted.
     ///
     /// *Waits* until there is one. *Interrupted* by cancellation and timeouts: no connection is lost, and those that are
@@ -266,6 +272,22 @@ impl Channel {
         self.shared.handshake_timeout.set(limit);
     }
 
+    /// Accepts only who has an address of which `check` says that it is right (Python Curio: `check_address`). Others are logged and
+    /// left, before they are greeted. It is asked by [`accept`](Channel::accept), once for each; a later one replaces it.
+    ///
+    /// At a path there are no addresses, and it is not asked.
+    ///
+    /// ```
+    /// use curio::channel::Channel;
+    ///
+    /// let ch = Channel::new(("", 30000)).unwrap();
+    /// ch.set_address_check(|addr| addr.ip().is_loopback());
+    /// ```
+    pub fn set_address_check(&self, check: impl Fn(SocketAddr) -> bool + 'static) {
+        let before = self.shared.address_check.replace(Some(Rc::new(check)));
+        drop(before);
+    }
+
     /// Closes the channel for all who have a handle of it: nobody can connect any more, who is being greeted is left, and a
     /// task that waits to accept gets [`Error::Closed`]. Connections that were accepted are not concerned.
     ///
@@ -288,7 +310,7 @@ impl Channel {
 
 impl Shared {
     /// Listens at these addresses, or the path, unless that is done already.
-    fn listen(&self, addrs: &[std::net::SocketAddr]) -> Result<Rc<Listening>> {
+    fn listen(&self, addrs: &[SocketAddr]) -> Result<Rc<Listening>> {
         if self.closed.get() {
             return Err(Error::Closed);
         }
@@ -302,6 +324,15 @@ impl Shared {
         Ok(listening)
     }
 
+    /// Whether it may be greeted. It is not known what the check does, so nothing is borrowed.
+    fn lets_in(&self, peer: Peer) -> bool {
+        let check = self.address_check.borrow().clone();
+        match (check, peer.0) {
+            (Some(check), Some(addr)) => check(addr),
+            _ => true,
+        }
+    }
+
     fn close(&self) {
         self.closed.set(true);
         let listening = self.listening.take();
@@ -309,6 +340,9 @@ impl Shared {
             listening.close();
         }
         self.greetings.give_up();
+        // It may hold a handle of this channel.
+        let check = self.address_check.take();
+        drop(check);
     }
 }
 

@@ -101,8 +101,8 @@
 //! | `SignalQueue`, `SignalEvent`, `SignalSet(..).wait()` (2015) | `SignalQueue::new([..])?.get()`, `SignalEvent::new([..])?.wait()`, see `signal`; dropping gives the signal back |
 //! | `SignalSet.ignore()`, `ignore_signals(..)` | `let ignored = signal::ignore([..])?` |
 //! | Ctrl-C as `KeyboardInterrupt` out of `run` | `Kernel::builder().exit_on([SIGINT])`; [`run`] leaves signals alone |
-//! | `Channel(address)`, `accept(authkey=)`, `connect(authkey=)` | `channel::Channel`, with the feature `channel`; Python's `multiprocessing.connection` at the other end |
-//! | `Connection.send/recv/send_bytes/recv_bytes`, `authenticate_server/client` | the same on `channel::Connection`; values are those of `serde`, and plain data in Python |
+//! | `Channel(address)`, `accept(authkey=)`, `connect(authkey=)`; `check_address=` | `channel::Channel`, with the feature `channel`; Python's `multiprocessing.connection` at the other end; `Channel::set_address_check` |
+//! | `Connection(reader, writer)`, `send/recv/send_bytes/recv_bytes`, `authenticate_server/client` | `channel::Connection::over`, and the same methods; values are those of `serde`, and plain data in Python |
 //! | `curio.traps` | [`traps`] |
 //! | `Activation`, `activations=[..]` | [`Activation`], [`Builder::activation`]; [`trace`] records a run |
 //! | `with_monitor=True`, `CURIOMONITOR`, `python -m curio.monitor` | `Builder::monitor`, `CURIOMONITOR=1`, see `monitor`; the program `curio-monitor` |

@@ -11,7 +11,7 @@ use std::task::{Context as TaskContext, Poll, ready};
 use std::time::Duration;
 
 use super::Shared;
-use super::address::{At, Listening};
+use super::address::{At, Listening, Peer};
 use super::connect::greet;
 use super::connection::Connection;
 use super::greeting::Side;
@@ -57,7 +57,7 @@ impl Greetings {
         self.tasks.borrow().len() >= AT_ONCE
     }
 
-    fn begin(self: &Rc<Self>, shared: &Shared, (connection, peer): (Connection, String), key: Vec<u8>) {
+    fn begin(self: &Rc<Self>, shared: &Shared, (connection, peer): (Connection, Peer), key: Vec<u8>) {
         let number = self.count.get() + 1;
         self.count.set(number);
         let seat = Seat(Rc::downgrade(self), number);
@@ -158,6 +158,10 @@ impl<'a> Accept<'a> {
                 return Poll::Pending;
             }
             match ready!(listening.poll_accept(&mut self.accepting, cx, self.place)) {
+                Ok((_, peer)) if !self.shared.lets_in(peer) => {
+                    let address = self.shared.at.borrow().to_string();
+                    log(format_args!("a channel at {address} has refused a peer ({peer})"));
+                }
                 Ok((connection, peer)) => {
                     connection.set_message_limit(self.shared.message_limit.get());
                     match &self.key {

@@ -65,6 +65,19 @@ impl fmt::Display for At {
     }
 }
 
+/// Who connects. At a path nobody has an address.
+#[derive(Clone, Copy)]
+pub(super) struct Peer(pub(super) Option<SocketAddr>);
+
+impl fmt::Display for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(addr) => addr.fmt(f),
+            None => f.write_str("this machine"),
+        }
+    }
+}
+
 pub(super) enum Listening {
     Tcp(TcpListener),
     /// With the path, which is removed when the channel is closed, or dropped.
@@ -79,16 +92,16 @@ impl Listening {
         waiting: &mut Waiting,
         cx: &mut TaskContext<'_>,
         place: &'static Location<'static>,
-    ) -> Poll<Result<(Connection, String)>> {
+    ) -> Poll<Result<(Connection, Peer)>> {
         Poll::Ready(match self {
             Listening::Tcp(listener) => {
                 let accepted = ready!(Listener::poll_accept(listener, waiting, cx, place));
-                accepted.map(|(stream, addr)| (over_tcp(stream), addr.to_string()))
+                accepted.map(|(stream, addr)| (over_tcp(stream), Peer(Some(addr))))
             }
             #[cfg(unix)]
             Listening::Unix(listener, _) => {
                 let accepted = ready!(Listener::poll_accept(listener, waiting, cx, place));
-                accepted.map(|(stream, _)| (over_unix(stream), "this machine".to_string()))
+                accepted.map(|(stream, _)| (over_unix(stream), Peer(None)))
             }
         })
     }

@@ -11,6 +11,7 @@ use super::MESSAGE_LIMIT;
 use super::greeting::{Authenticate, Side};
 use super::receive::{Inbox, Next, Recv, RecvBytes, RecvBytesInto};
 use super::send::{Flush, Outbox, Send};
+use super::two::Two;
 #[cfg(unix)]
 use crate::error::Result;
 use crate::net::{Readable, Writable};
@@ -74,6 +75,30 @@ impl Connection {
             closed: Cell::new(false),
             limit: Cell::new(MESSAGE_LIMIT),
         }
+    }
+
+    /// A connection that receives from one and sends to another (Python Curio: `Connection(reader, writer)`): such as the output and the
+    /// input of a child process. Nothing is sent or received by this.
+    ///
+    /// ```
+    /// # #[cfg(unix)]
+    /// curio::run(async {
+    ///     use curio::channel::Connection;
+    ///     use curio::subprocess::{Command, Stdio};
+    ///
+    ///     let mut cat = Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+    ///     let (output, input) = (cat.stdout.take().unwrap(), cat.stdin.take().unwrap());
+    ///     let c = Connection::over(output.into_inner(), input.into_inner());
+    ///     c.send("hello").await?;
+    ///     assert_eq!(c.recv::<String>().await?, "hello");
+    ///     c.close();
+    ///     assert!(cat.wait().await?.success());
+    ///     Ok(())
+    /// })
+    /// .unwrap();
+    /// ```
+    pub fn over(reader: impl Readable + 'static, writer: impl Writable + 'static) -> Connection {
+        Connection::new(Two { reader, writer })
     }
 
     /// Two connections that are connected to each other (Python: `Pipe`).

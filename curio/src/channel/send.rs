@@ -183,7 +183,7 @@ impl Send<'_> {
         loop {
             let (next, _) = left(&self.first, self.rest, self.done);
             if next.is_empty() {
-                return Poll::Ready(Ok(()));
+                return self.sending.poll_link(cx);
             }
             let Sending {
                 connection,
@@ -217,14 +217,21 @@ impl<'a> Flush<'a> {
     }
 }
 
+impl Flush<'_> {
+    fn poll_flushed(&mut self, cx: &mut TaskContext<'_>) -> Poll<Result<()>> {
+        if !self.sending.waiting.is_waiting() {
+            ready!(poll_budget(cx));
+        }
+        ready!(self.sending.poll_turn(cx))?;
+        self.sending.poll_link(cx)
+    }
+}
+
 impl Future for Flush<'_> {
     type Output = Result<()>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Result<()>> {
-        if !self.sending.waiting.is_waiting() {
-            ready!(poll_budget(cx));
-        }
-        let flushed = ready!(self.sending.poll_turn(cx));
+        let flushed = ready!(self.poll_flushed(cx));
         self.sending.give_back();
         Poll::Ready(flushed)
     }
@@ -266,6 +273,17 @@ impl<'a> Sending<'a> {
                 Poll::Ready(Err(Error::Busy(Busy::Writer)))
             }
         }
+    }
+
+    /// TLS may have taken a message that the system has no room for yet; what is left of that goes out ahead of the next as well.
+    fn poll_link(&mut self, cx: &mut TaskContext<'_>) -> Poll<Result<()>> {
+        let Sending {
+            connection,
+            waiting,
+            place,
+            ..
+        } = self;
+        connection.link.poll_flush(waiting, cx, place)
     }
 
     fn give_back(&mut self) {

@@ -1,5 +1,6 @@
 //! Channels: who is let in, and what happens to the others (C6).
 
+use std::cell::RefCell;
 use std::io::ErrorKind;
 use std::rc::Rc;
 use std::time::Duration;
@@ -297,6 +298,46 @@ fn an_accept_is_cancelled_once() {
         sleep(Duration::from_millis(5)).await?;
         server.cancel().await?;
         server.join().await
+    });
+}
+
+/// They hear nothing, not even that there is a key, and the next is accepted. The check may use the channel.
+#[test]
+fn who_has_a_wrong_address_is_left() {
+    cleanly(async || {
+        for key in [KEY, None] {
+            let ch = channel()?;
+            let asked = Rc::new(RefCell::new(Vec::new()));
+            ch.set_address_check(|_| panic!("another has replaced it"));
+            ch.set_address_check({
+                let (ch, asked) = (ch.clone(), asked.clone());
+                move |addr| {
+                    assert_ne!(addr.to_string(), ch.address());
+                    ch.set_message_limit(1000);
+                    asked.borrow_mut().push(addr);
+                    asked.borrow().len() > 2
+                }
+            });
+            let server = spawn({
+                let ch = ch.clone();
+                async move { ch.accept(key).await }
+            });
+            let mut addrs = Vec::new();
+            for _ in 0..2 {
+                let stranger = stranger(&ch).await?;
+                addrs.push(stranger.local_addr()?);
+                assert_eq!(hear_out(&stranger).await?, b"");
+            }
+            assert_eq!(*asked.borrow(), addrs);
+            let client = ch.connect(key).await?;
+            server.join().await?.send("hello").await?;
+            assert_eq!(client.recv::<String>().await?, "hello");
+            // And it is gone with the channel, though it holds it.
+            ch.close();
+            drop(ch);
+            assert_eq!(Rc::strong_count(&asked), 1);
+        }
+        Ok(())
     });
 }
 

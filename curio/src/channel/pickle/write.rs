@@ -265,56 +265,32 @@ impl<'a, 'b> ser::Serializer for &'a mut Writer<'b> {
     }
 }
 
-impl ser::SerializeSeq for Items<'_, '_> {
-    type Ok = ();
-    type Error = Bad;
+/// Serde has seven traits for what has several items. Six are the same but for the names of trait and method; each line says
+/// these, and which method of [`Items`] does it. The seventh, with two methods, stands below.
+macro_rules! collections {
+    ($($collection:ident: $method:ident($($name:ident)?) is $same:ident;)*) => {$(
+        impl ser::$collection for Items<'_, '_> {
+            type Ok = ();
+            type Error = Bad;
 
-    fn serialize_element<T: Serialize + ?Sized>(&mut self, item: &T) -> Result<(), Bad> {
-        self.item(item)
-    }
+            fn $method<T: Serialize + ?Sized>(&mut self, $($name: &'static str,)? item: &T) -> Result<(), Bad> {
+                self.$same($($name,)? item)
+            }
 
-    fn end(self) -> Result<(), Bad> {
-        self.finish()
-    }
+            fn end(self) -> Result<(), Bad> {
+                self.finish()
+            }
+        }
+    )*};
 }
 
-impl ser::SerializeTuple for Items<'_, '_> {
-    type Ok = ();
-    type Error = Bad;
-
-    fn serialize_element<T: Serialize + ?Sized>(&mut self, item: &T) -> Result<(), Bad> {
-        self.item(item)
-    }
-
-    fn end(self) -> Result<(), Bad> {
-        self.finish()
-    }
-}
-
-impl ser::SerializeTupleStruct for Items<'_, '_> {
-    type Ok = ();
-    type Error = Bad;
-
-    fn serialize_field<T: Serialize + ?Sized>(&mut self, item: &T) -> Result<(), Bad> {
-        self.item(item)
-    }
-
-    fn end(self) -> Result<(), Bad> {
-        self.finish()
-    }
-}
-
-impl ser::SerializeTupleVariant for Items<'_, '_> {
-    type Ok = ();
-    type Error = Bad;
-
-    fn serialize_field<T: Serialize + ?Sized>(&mut self, item: &T) -> Result<(), Bad> {
-        self.item(item)
-    }
-
-    fn end(self) -> Result<(), Bad> {
-        self.finish()
-    }
+collections! {
+    SerializeSeq: serialize_element() is item;
+    SerializeTuple: serialize_element() is item;
+    SerializeTupleStruct: serialize_field() is item;
+    SerializeTupleVariant: serialize_field() is item;
+    SerializeStruct: serialize_field(name) is field;
+    SerializeStructVariant: serialize_field(name) is field;
 }
 
 impl ser::SerializeMap for Items<'_, '_> {
@@ -327,32 +303,6 @@ impl ser::SerializeMap for Items<'_, '_> {
 
     fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Bad> {
         self.item(value)
-    }
-
-    fn end(self) -> Result<(), Bad> {
-        self.finish()
-    }
-}
-
-impl ser::SerializeStruct for Items<'_, '_> {
-    type Ok = ();
-    type Error = Bad;
-
-    fn serialize_field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Result<(), Bad> {
-        self.field(name, value)
-    }
-
-    fn end(self) -> Result<(), Bad> {
-        self.finish()
-    }
-}
-
-impl ser::SerializeStructVariant for Items<'_, '_> {
-    type Ok = ();
-    type Error = Bad;
-
-    fn serialize_field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Result<(), Bad> {
-        self.field(name, value)
     }
 
     fn end(self) -> Result<(), Bad> {
