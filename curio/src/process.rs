@@ -52,7 +52,7 @@
 //! | standard output and error | those of this program |
 //! | standard input | empty |
 //! | all other files | none, even those which are not marked to be closed |
-//! | Ctrl-C | is ignored: the whole program gets it, and this process decides |
+//! | Ctrl-C | does nothing to it: the whole program gets it, and this process decides. To programs that a function starts it does what it always does |
 //! | other signals | do what they do |
 //! | when this process dies | it dies at once |
 //!

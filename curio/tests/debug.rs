@@ -178,10 +178,10 @@ fn longblock_tells_who_kept_all_others_waiting() {
     assert_eq!(hogs.len(), 1, "{events:?}");
     let (level, _, _, message) = hogs[0];
     assert_eq!(*level, Level::WARN);
-    assert!(
-        message.starts_with("Task(id=4, name='hog', state='TIME_SLEEP') ran for 0.03"),
-        "{message}"
-    );
+    // Longer, if others ran on the machine meanwhile.
+    let took = message.strip_prefix("Task(id=4, name='hog', state='TIME_SLEEP') ran for ");
+    let took = took.and_then(|took| took.split(' ').next()?.parse::<f64>().ok());
+    assert!(took.is_some_and(|took| took >= 0.03), "{message}");
     assert!(message.contains("tests/debug.rs:"), "{message}");
 }
 

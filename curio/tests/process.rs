@@ -25,7 +25,7 @@ use curio::process::WorkerError;
 use curio::signal::{SIGABRT, SIGCHLD, SIGINT, SIGKILL, SIGSEGV, SIGSTOP, SIGTERM, Signal};
 use curio::{
     Clock, Error, Kernel, Result, TaskGroup, UniversalQueue, disable_cancellation, run, run_in_process,
-    run_in_thread, sleep, spawn, timeout_after, yield_now,
+    sleep, spawn, timeout_after, yield_now,
 };
 use futures::stream::{FuturesUnordered, StreamExt};
 use serde::{Deserialize, Serialize};
@@ -120,6 +120,12 @@ fn pid((): ()) -> u32 {
 
 fn for_ever((): ()) {
     std::thread::sleep(LONG);
+}
+
+/// Says that it runs, in a file, and goes on until somebody removes that.
+fn until_it_is_taken_away(path: PathBuf) {
+    fs::write(&path, std::process::id().to_string()).unwrap();
+    eventually("it is taken away", || !path.exists());
 }
 
 /// Says that it runs, in a file, and never returns.
@@ -390,6 +396,40 @@ fn control_c_is_not_for_workers() {
     });
 }
 
+/// What a program does that a function has started, and that is told to end.
+#[test]
+fn control_c_is_for_the_children_of_workers() {
+    fn child(signal: i32) -> Result<String, String> {
+        let script = format!("kill -{signal} $$; echo it goes on");
+        let output = std::process::Command::new("sh").args(["-c", &script]).output();
+        output
+            .map(|output| format!("{}, {:?}", output.status, String::from_utf8_lossy(&output.stdout)))
+            .map_err(|error| error.to_string())
+    }
+    with_one_worker(async || {
+        // Whoever has started the tests may have had it ignored; that is handed on.
+        // SAFETY: it takes numbers.
+        let before = unsafe { libc::signal(libc::SIGINT, libc::SIG_DFL) };
+        assert_eq!(
+            run_in_process(child, 2).await?.unwrap(),
+            r#"signal: 2 (SIGINT), """#
+        );
+        assert_eq!(
+            run_in_process(child, 13).await?.unwrap(),
+            r#"signal: 13 (SIGPIPE), """#
+        );
+        // The worker itself goes on, in the middle of whatever it does.
+        let announcement = Announcement::new();
+        let goes_on = spawn(run_in_process(until_it_is_taken_away, announcement.0.clone()));
+        kill(announcement.wait().await?, SIGINT);
+        fs::remove_file(&announcement.0)?;
+        goes_on.join().await?;
+        // SAFETY: this is what it was.
+        unsafe { libc::signal(libc::SIGINT, before) };
+        Ok(())
+    });
+}
+
 /// The sockets of this process: in a worker, the private one.
 fn write_garbage(text: &[u8]) {
     for number in 3..10 {
@@ -482,8 +522,11 @@ fn who_leaves_a_worker_that_has_hung_up_kills_it_at_once() {
         let mut took = Vec::new();
         for _ in 0..3 {
             let (call, id) = hung_up().await?;
-            // Until the end of the connection was seen.
-            run_in_thread(|| std::thread::sleep(Duration::from_millis(20))).await?;
+            // Until the end of the connection was seen, and it waits again.
+            let cycles = call.cycles();
+            while call.cycles() == cycles {
+                yield_now().await?;
+            }
             call.cancel().await?;
             let start = Instant::now();
             eventually("it is killed", || has_ended(id));
@@ -681,20 +724,40 @@ fn interrupted_before_its_turn_it_has_done_nothing() {
     });
 }
 
+/// The one socket that there was not before: that to a worker.
+fn socket_beyond(before: &BTreeSet<(PathBuf, PathBuf)>) -> i32 {
+    let now = descriptors();
+    let new = now.difference(before);
+    let mut sockets = new.filter(|(_, what)| what.to_string_lossy().starts_with("socket"));
+    let socket = sockets.next().expect("a worker was started");
+    assert_eq!(sockets.next(), None);
+    socket.0.file_name().unwrap().to_str().unwrap().parse().unwrap()
+}
+
+fn is_readable(socket: i32) -> bool {
+    let mut count: libc::c_int = 0;
+    // SAFETY: it writes a number to this stack. Whatever the descriptor is, it is only looked at.
+    assert_eq!(unsafe { libc::ioctl(socket, libc::FIONREAD, &mut count) }, 0);
+    count > 0
+}
+
 #[test]
 fn the_result_that_has_come_wins() {
     with_one_worker(async || {
-        // The reply is there before the caller is polled again.
+        let before = descriptors();
         let id = run_in_process(pid, ()).await?;
+        let socket = socket_beyond(&before);
         let call = spawn(run_in_process(|()| 7, ()));
         yield_now().await?;
-        std::thread::sleep(Duration::from_millis(200));
-        call.cancel().await?;
-        // (On a busy machine it may not have been.)
-        match call.join().await {
-            Ok(seven) => assert_eq!((seven, run_in_process(pid, ()).await?), (7, id)),
-            Err(_) => eprintln!("200 milliseconds were not enough for a reply"),
+        eventually("the reply has come", || is_readable(socket));
+        // The kernel hears of it when this one has yielded, and is to run it first. So the caller has both then.
+        while call.state() != curio::State::Ready {
+            assert!(!call.terminated());
+            yield_now().await?;
         }
+        call.cancel().await?;
+        assert_eq!(call.join().await?, 7);
+        assert_eq!(run_in_process(pid, ()).await?, id);
         Ok(())
     });
 }
@@ -954,7 +1017,7 @@ fn surroundings((): ()) -> Surroundings {
     files.sort();
     Surroundings {
         files,
-        is_marked: std::env::vars_os().any(|(name, _)| name.to_string_lossy().starts_with("CURIO")),
+        is_marked: std::env::var_os("CURIO_WORKER").is_some(),
         arguments: std::env::args().count(),
     }
 }

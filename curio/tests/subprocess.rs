@@ -23,8 +23,8 @@ use common::{Watchdog, lets_others_run, virtually_under};
 use curio::signal::{self, SIGCHLD, SIGKILL, SIGTERM, SIGUSR1};
 use curio::subprocess::{CalledProcessError, Child, Command, Stdio, check_output};
 use curio::{
-    Clock, Error, Kernel, Result, SignalQueue, TaskGroup, WithTimeout, clock, sleep, spawn, subprocess,
-    timeout_after, yield_now,
+    Clock, Error, Kernel, Result, SignalQueue, State, TaskGroup, WithTimeout, clock, sleep, spawn,
+    subprocess, timeout_after, yield_now,
 };
 use futures::future::{join, join_all, select};
 use futures::stream::{FuturesUnordered, StreamExt};
@@ -133,6 +133,14 @@ async fn ready(mut child: Child) -> Result<Child> {
     child.stdout.as_mut().unwrap().read_line(&mut line).await?;
     assert_eq!(line, "ready\n");
     Ok(child)
+}
+
+/// Holds everybody up until a child has made this file. What is due by then, is due after what the child has done before.
+async fn until_made(path: &Path) {
+    while !fs::exists(&path.0).unwrap() {
+        thread::sleep(MS);
+    }
+    fs::remove_file(&path.0).unwrap();
 }
 
 fn is_alive(id: u32) -> bool {
@@ -406,16 +414,20 @@ fn a_wait_is_cancelled_and_done_again() {
 #[test]
 fn a_child_that_does_not_listen() {
     alone("a_child_that_does_not_listen", || async {
-        let deaf = "trap '' TERM; echo ready; while :; do sleep 0.01; done";
-        let child = ready(sh(deaf).stdout(Stdio::piped()).spawn()?).await?;
+        let said = Path::new("said");
+        let deaf = || {
+            let mut deaf = sh("trap '' TERM; echo ready; : > $SAID; while :; do sleep 0.01; done");
+            deaf.env("SAID", &said.0);
+            deaf
+        };
+        let child = ready(deaf().stdout(Stdio::piped()).spawn()?).await?;
+        until_made(&said).await;
         child.terminate()?;
         assert!(child.wait().timeout(30 * MS).await.unwrap_err().is_timeout());
         child.kill()?;
         assert_eq!(child.wait().await?.signal(), Some(9));
-        assert_eq!(
-            timed_out(check_output(sh(deaf)).timeout(200 * MS).await),
-            "ready\n"
-        );
+        let (output, ()) = join(check_output(deaf()).timeout(MS), until_made(&said)).await;
+        assert_eq!(timed_out(output), "ready\n");
         Ok(())
     });
 }
@@ -612,9 +624,12 @@ fn one_that_never_stops_talking() {
 #[test]
 fn an_interrupted_run_kills_and_tells() {
     alone("an_interrupted_run_kills_and_tells", || async {
-        let script = "echo $$; echo error >&2; exec sleep 1000";
-        let mut command = sh(script);
-        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let said = Path::new("said");
+        let mut command = sh("echo $$; echo error >&2; : > $SAID; exec sleep 1000");
+        command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .env("SAID", &said.0);
         let number = |progress: &curio::Progress| -> u32 {
             assert_eq!(progress.stderr(), b"error\n");
             std::str::from_utf8(progress.stdout())
@@ -624,7 +639,8 @@ fn an_interrupted_run_kills_and_tells() {
                 .unwrap()
         };
         // A timeout; two of them; a cancellation.
-        let Err(Error::Timeout(progress)) = check_output(&mut command).timeout(300 * MS).await else {
+        let (output, ()) = join(check_output(&mut command).timeout(MS), until_made(&said)).await;
+        let Err(Error::Timeout(progress)) = output else {
             panic!("it takes longer")
         };
         assert!(
@@ -632,7 +648,7 @@ fn an_interrupted_run_kills_and_tells() {
             "it is reaped when the error comes out"
         );
         let inner = check_output(&mut command).timeout(1000 * SEC);
-        let outer = timeout_after(300 * MS, async {
+        let outer = timeout_after(MS, async {
             match inner.await {
                 Err(Error::TimeoutCancellation(progress)) => {
                     assert!(!is_alive(number(&progress)));
@@ -641,7 +657,8 @@ fn an_interrupted_run_kills_and_tells() {
                 other => panic!("{other:?}"),
             }
         });
-        let error = outer.await.unwrap_err();
+        let (outer, ()) = join(outer, until_made(&said)).await;
+        let error = outer.unwrap_err();
         assert_eq!(
             error.to_string().split(' ').next_back(),
             Some("output)"),
@@ -656,7 +673,8 @@ fn an_interrupted_run_kills_and_tells() {
                 other => panic!("{other:?}"),
             }
         });
-        sleep(300 * MS).await?;
+        yield_now().await?;
+        until_made(&said).await;
         task.cancel().await?;
         assert!(!is_alive(task.join().await?));
         Ok(())
@@ -669,11 +687,17 @@ fn what_comes_together_with_the_interruption_is_told_too() {
     alone(
         "what_comes_together_with_the_interruption_is_told_too",
         || async {
-            let mut command = sh("sleep 0.1; echo hello; exec sleep 1000");
+            let (go, said) = (Path::new("go"), Path::new("said"));
+            let mut command =
+                sh("while ! [ -e $GO ]; do sleep 0.01; done; echo hello; : > $SAID; exec sleep 1000");
+            command.env("GO", &go.0).env("SAID", &said.0);
             let run = subprocess::run(command.stdout(Stdio::piped()))
                 .input(vec![b'x'; 1_000_000])
                 .timeout(MS);
-            let block = async { thread::sleep(500 * MS) };
+            let block = async {
+                fs::File::create(&go.0).unwrap();
+                until_made(&said).await;
+            };
             let (run, ()) = join(run, block).await;
             assert_eq!(timed_out(run), "hello\n");
             Ok(())
@@ -695,11 +719,17 @@ fn an_interrupted_conversation_leaves_the_child_and_can_go_on() {
                 .stdout(Stdio::piped());
             let mut child = command.spawn()?;
             let input: Vec<u8> = (0..1_000_000).map(|n| b'a' + (n % 26) as u8).collect();
-            let Err(Error::Timeout(progress)) = child.communicate(&input).timeout(300 * MS).await else {
-                panic!("it does not read")
-            };
+            let (mut written, mut all) = (0, Vec::new());
+            // Until it has answered, however long that takes.
+            while all.len() < 3 {
+                let told = child.communicate(&input[written..]).timeout(20 * MS).await;
+                let Err(Error::Timeout(progress)) = told else {
+                    panic!("it does not read")
+                };
+                written += progress.bytes();
+                all.extend_from_slice(progress.stdout());
+            }
             assert!(is_alive(child.id()));
-            let (written, mut all) = (progress.bytes(), progress.stdout().to_vec());
             assert!(0 < written && written < input.len(), "{written}");
             assert_eq!(all, b"a+\n");
             fs::File::create(&go.0)?;
@@ -776,7 +806,9 @@ fn children_of_a_kernel_that_is_gone() {
             .run(async {
                 let forgotten = endless().await?.id();
                 let waiter = spawn(check_output(sh("exec sleep 1000")));
-                sleep(MS).await?;
+                while waiter.state() == State::Ready {
+                    yield_now().await?;
+                }
                 Ok((forgotten, waiter))
             })
             .unwrap();

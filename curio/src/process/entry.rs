@@ -238,6 +238,25 @@ pub(super) fn ignore(signal: i32) {
     unsafe { libc::signal(signal, libc::SIG_IGN) };
 }
 
+/// From now on this signal does nothing here. Programs that are started from here have it as if nothing were, because the system
+/// hands on that a signal is ignored, and not that it is handled; and where it was ignored before, it stays so for all.
+pub(super) fn disregard(signal: i32) {
+    extern "C" fn nothing(_: i32) {}
+    // SAFETY: the structures are made of numbers and a pointer that may be null. They live on this stack, and the handler, which
+    // touches nothing, for ever.
+    unsafe {
+        let mut before: libc::sigaction = std::mem::zeroed();
+        let known = libc::sigaction(signal, std::ptr::null(), &mut before) == 0;
+        if known && before.sa_sigaction != libc::SIG_IGN {
+            let mut action: libc::sigaction = std::mem::zeroed();
+            action.sa_sigaction = nothing as extern "C" fn(i32) as usize;
+            // Whoever sits in a system call need not know of it.
+            action.sa_flags = libc::SA_RESTART;
+            libc::sigaction(signal, &action, std::ptr::null_mut());
+        }
+    }
+}
+
 /// Waits until the other end of a socket is closed, without a look at what comes through it.
 pub(super) fn wait_for_end(socket: &OwnedFd) {
     let mut entry = libc::pollfd {

@@ -22,7 +22,7 @@ thread_local! {
 
 pub(super) fn live(socket: UnixStream) -> ! {
     greet(&socket);
-    entry::ignore(libc::SIGINT);
+    entry::disregard(libc::SIGINT);
     // As in any program of Rust, where this is done before `main`.
     entry::ignore(libc::SIGPIPE);
     let watched = OwnedFd::from(socket.try_clone().expect("a descriptor for the watch"));

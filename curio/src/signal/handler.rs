@@ -367,6 +367,7 @@ mod tests {
         while PIPE.load(SeqCst) >= 0 {
             std::thread::yield_now();
         }
+        // Nothing tells that somebody waits. This is time for one that does not to be found out; who waits never fails here.
         std::thread::sleep(std::time::Duration::from_millis(20));
         assert!(!disconnected.is_finished());
         WRITING.fetch_sub(1, SeqCst);

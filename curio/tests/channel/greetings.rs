@@ -195,7 +195,11 @@ fn a_cancelled_connect_closes_its_socket() {
         let (peer, _) = listener.accept().await?;
         // In the middle of the greeting.
         peer.write_all(b"\0\0\0\x3b#CHALL").await?;
-        sleep(Duration::from_millis(2)).await?;
+        // Until it has seen this, or is about to.
+        let cycles = client.cycles();
+        while client.cycles() == cycles {
+            yield_now().await?;
+        }
         client.cancel().await?;
         hear_out(&peer).await?;
         Ok(())
@@ -285,7 +289,7 @@ fn nobody_is_kept_by_a_channel_that_is_closed() {
 fn an_accept_is_cancelled_once() {
     cleanly(async || {
         let ch = channel()?;
-        let _stranger = stranger(&ch).await?;
+        let stranger = stranger(&ch).await?;
         let server = spawn({
             let ch = ch.clone();
             async move {
@@ -295,7 +299,8 @@ fn an_accept_is_cancelled_once() {
                 sleep(Duration::from_millis(1)).await
             }
         });
-        sleep(Duration::from_millis(5)).await?;
+        // Until it is being greeted.
+        stranger.read_exact(&mut [0; 4]).await?;
         server.cancel().await?;
         server.join().await
     });

@@ -1,5 +1,6 @@
 //! Functions in threads that panic, or never come back, when a program wants to end: it ends.
 
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use curio::workers::Panicked;
@@ -58,6 +59,8 @@ fn a_program_ends_though_its_threads_do_not() {
 fn panics_at_the_end() {
     let printed = process("exec \"$@\"", "zombies::panics_at_the_end", || {
         let _guard = Alone::start();
+        let over = UniversalEvent::new();
+        let (alive, gone) = mpsc::channel::<()>();
         run(async {
             for _ in 0..3 {
                 let error = run_in_thread(|| -> u32 { panic!("spilled milk") }).await;
@@ -70,13 +73,14 @@ fn panics_at_the_end() {
                 );
             }
             assert_eq!(run_in_thread(|| 7).await?, 7);
-            // These panic while the kernel ends, with nobody left who could be told.
+            // These panic when the kernel has ended, with nobody left who could be told.
             for _ in 0..3 {
                 let started = UniversalEvent::new();
-                let starts = started.clone();
+                let (starts, over, alive) = (started.clone(), over.clone(), alive.clone());
                 spawn(run_in_thread(move || {
+                    let _alive = alive;
                     starts.set();
-                    std::thread::sleep(Duration::from_millis(5));
+                    over.blocking_wait().unwrap();
                     panic!("too late")
                 }));
                 started.wait().await?;
@@ -92,7 +96,9 @@ fn panics_at_the_end() {
             Ok(())
         })
         .unwrap();
-        std::thread::sleep(Duration::from_millis(20));
+        over.set();
+        drop(alive);
+        assert!(gone.recv().is_err(), "all of them are through with it");
     });
     assert!(printed.unwrap().contains("not now"), "a crash is told");
 }

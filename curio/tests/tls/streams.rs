@@ -9,7 +9,7 @@ use std::time::Duration;
 use curio::net::UnixStream;
 use curio::tls::{Acceptor, Connector, TlsStream};
 use curio::{
-    Busy, Error, Result, TaskGroup, WithTimeout, ignore_after, sleep, spawn, timeout_after, yield_now,
+    Busy, Error, Result, State, TaskGroup, WithTimeout, current_task, ignore_after, sleep, spawn, timeout_after, yield_now,
 };
 
 use crate::common::lets_others_run;
@@ -182,8 +182,11 @@ fn what_was_written_arrives_without_more_ado() {
         // The same once more: so it is full when all is taken.
         let (one, two) = pair().await?;
         let expected = data[..taken].to_vec();
+        let writer = current_task();
         let peer = spawn(async move {
-            sleep(Duration::from_millis(20)).await?;
+            while writer.state() == State::Ready {
+                yield_now().await?;
+            }
             let mut all = vec![0; expected.len()];
             two.read_exact(&mut all).await?;
             assert!(all == expected);
@@ -325,8 +328,10 @@ fn there_is_one_reader_and_one_writer() {
             async move { one.read(&mut [0; 10]).await }
         });
         let writer = spawn(send_all(one.clone(), data.clone()));
-        // Until both wait.
-        sleep(Duration::from_millis(30)).await?;
+        // Until both wait, which the writer does soon: nobody reads what it writes.
+        while [reader.state(), writer.state()].contains(&State::Ready) {
+            yield_now().await?;
+        }
         assert!(matches!(
             one.read(&mut [0; 10]).await,
             Err(Error::Busy(Busy::Reader))
