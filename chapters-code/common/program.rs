@@ -85,6 +85,18 @@ impl Program {
         }
     }
 
+    /// Where nobody reads what it prints, as behind `| head -1`, every program ends, and says nothing.
+    pub(crate) fn check_without_a_reader(&self) {
+        for arguments in self.programs.iter().copied().chain(["--help"]) {
+            let (reader, writer) = std::io::pipe().expect("a pipe");
+            drop(reader);
+            let output = Command::new(self.path).arg(arguments).stdout(writer).output();
+            let output = output.expect("the program starts");
+            assert!(!output.status.success(), "{arguments}");
+            assert_eq!(String::from_utf8_lossy(&output.stderr), "", "{arguments}");
+        }
+    }
+
     /// Bad arguments get one clear line.
     pub(crate) fn check_bad_arguments(&self) {
         self.check_refusal(&["paly"], "no program is called 'paly'");

@@ -3,8 +3,13 @@
 use std::env;
 use std::process;
 
-/// What the arguments mean to `understand`. Ends the program after `--help`, and where they mean nothing.
+#[path = "../../chapters-code/common/pipe.rs"]
+mod pipe;
+
+/// What the arguments mean to `understand`. Ends the program after `--help`, and where they mean nothing; and from now on where nobody
+/// reads what it prints.
 pub(crate) fn read<T>(help: &str, understand: impl FnOnce(&[&str]) -> Option<T>) -> T {
+    pipe::end_with_the_reader();
     // What is not UTF-8 is no argument of an example; it comes out as one that is not understood.
     let given: Vec<String> = env::args_os()
         .skip(1)

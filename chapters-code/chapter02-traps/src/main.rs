@@ -8,6 +8,8 @@ use chapter2::{polling, programs, record, report, wrong};
 
 #[path = "../../common/arguments.rs"]
 mod arguments;
+#[path = "../../common/pipe.rs"]
+mod pipe;
 use arguments::Wish;
 
 const HELP: &str = "\
@@ -35,6 +37,7 @@ Options:
 ";
 
 fn main() -> ExitCode {
+    pipe::end_with_the_reader();
     let arguments: Vec<String> = env::args().skip(1).collect();
     match arguments::parse(&arguments).and_then(run) {
         Ok(()) => ExitCode::SUCCESS,

@@ -52,6 +52,11 @@ fn every_program_is_in_the_help_and_runs() {
 }
 
 #[test]
+fn it_ends_quietly_when_nobody_reads() {
+    CHAPTER4.check_without_a_reader();
+}
+
+#[test]
 fn bad_arguments_get_one_clear_line() {
     CHAPTER4.check_bad_arguments();
 }

@@ -10,6 +10,8 @@ use chapter9::wrong::dropping;
 
 #[path = "../../common/arguments.rs"]
 mod arguments;
+#[path = "../../common/pipe.rs"]
+mod pipe;
 use arguments::Wish;
 
 const HELP: &str = "\
@@ -37,6 +39,7 @@ Options:
 ";
 
 fn main() -> ExitCode {
+    pipe::end_with_the_reader();
     let arguments: Vec<String> = env::args().skip(1).collect();
     match arguments::parse(&arguments).and_then(run) {
         Ok(()) => ExitCode::SUCCESS,

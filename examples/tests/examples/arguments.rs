@@ -71,3 +71,26 @@ fn other_arguments_get_one_clear_line() {
         }
     }
 }
+
+/// As behind `| head -1`. (But `hello` and `readme` panic at that: they show how short a program can be.)
+#[test]
+fn a_program_ends_quietly_when_nobody_reads() {
+    let quick: [(&str, &[&str]); 6] = [
+        ("kid", &["--virtual"]),
+        ("kid_friends", &["--virtual"]),
+        ("prodcons", &[]),
+        ("pubsub", &[]),
+        ("child_output", &[]),
+        ("from_python", &[]),
+    ];
+    let helps = programs().map(|name| (name, &["--help"][..]));
+    for (name, arguments) in helps.chain(quick) {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let output = example(name).args(arguments).stdout(writer).output();
+        let output = output.expect("it starts");
+        assert!(!output.status.success(), "{name} {arguments:?}");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(stderr, "", "{name} {arguments:?}");
+    }
+}

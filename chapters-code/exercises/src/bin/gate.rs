@@ -18,6 +18,9 @@ use std::{env, fs};
 
 use exercises::Check;
 
+#[path = "../../../common/pipe.rs"]
+mod pipe;
+
 /// What must become of the checks of an answer.
 enum Expected {
     /// All of them reach the stub's `todo!`.
@@ -314,6 +317,7 @@ answers! {
 }
 
 fn main() -> ExitCode {
+    pipe::end_with_the_reader();
     if env::args().len() > 1 {
         println!("Tests the tests of the exercises. It takes no arguments.");
         return ExitCode::SUCCESS;
@@ -321,7 +325,7 @@ fn main() -> ExitCode {
     let mut failed = false;
     for answer in ANSWERS {
         print!("{} ... ", answer.file);
-        // So that a hang has a name. If standard output is gone, `println!` below will say so.
+        // So that a hang has a name. If standard output is gone, `println!` below finds out.
         let _ = io::stdout().flush();
         match answer.judge() {
             Ok(()) => println!("ok"),
