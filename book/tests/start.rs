@@ -129,3 +129,17 @@ fn the_difference_of_two_stages_is_printed() {
         (false, String::new(), "there is no stage 99\n".to_owned())
     );
 }
+
+/// As behind `| head -1`.
+#[test]
+fn it_ends_quietly_when_nobody_reads() {
+    for arguments in [&["--help"][..], &["check", "--help"], &["diff", "3", "4"]] {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let program = env!("CARGO_BIN_EXE_book");
+        let output = Command::new(program).args(arguments).stdout(writer).output();
+        let output = output.expect("the program starts");
+        assert_ne!(output.status.code(), Some(101), "{arguments:?}");
+        assert_eq!(text(&output.stderr), "", "{arguments:?}");
+    }
+}
