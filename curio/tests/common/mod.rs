@@ -25,7 +25,9 @@ use curio::{Clock, Kernel, Outcome, Result, clock};
 pub const SEEDS: u64 = 1_000;
 
 fn at_most(seeds: u64) -> u64 {
-    let fewer = std::env::var("CURIO_SEEDS").ok().and_then(|seeds| seeds.parse().ok());
+    let fewer = std::env::var("CURIO_SEEDS")
+        .ok()
+        .and_then(|seeds| seeds.parse().ok());
     fewer.map_or(seeds, |fewer| seeds.min(fewer))
 }
 
