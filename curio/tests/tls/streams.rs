@@ -9,7 +9,8 @@ use std::time::Duration;
 use curio::net::UnixStream;
 use curio::tls::{Acceptor, Connector, TlsStream};
 use curio::{
-    Busy, Error, Result, State, TaskGroup, WithTimeout, current_task, ignore_after, sleep, spawn, timeout_after, yield_now,
+    Busy, Error, Result, State, TaskGroup, WithTimeout, current_task, ignore_after, sleep, spawn,
+    timeout_after, yield_now,
 };
 
 use crate::common::lets_others_run;
