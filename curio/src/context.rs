@@ -14,6 +14,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use crate::activation::KernelInfo;
+use crate::cell::Runnable;
 use crate::contain::contain;
 use crate::error::{Deadlock, Error, Result};
 use crate::kept::Kept;
@@ -170,6 +171,12 @@ impl Context {
             run_afterwards(tables);
         }
         result
+    }
+
+    /// Takes an ended task, if it is still there, out of the tables. The cell is the caller's to drop.
+    #[inline(never)]
+    pub(crate) fn remove_task(&self, task: Key) -> Option<Rc<dyn Runnable>> {
+        self.with_tables(|tables| tables.remove_task(task))
     }
 
     /// For handles, which may outlive the kernel.

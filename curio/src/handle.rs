@@ -99,20 +99,17 @@ impl<C: Runnable + ?Sized> Handle<C> {
         request_cancel(&self.context, self.key);
     }
 
-    #[inline]
-    pub(crate) fn end(&self, place: &'static Location<'static>) -> End<'_> {
-        End {
+    pub(crate) fn wait(&self, place: &'static Location<'static>) -> Wait<'_> {
+        Wait {
             header: self.header(),
-            context: &self.context,
             key: self.key,
-            waiting: Waiting::new(),
-            place,
+            end: End::new(place),
         }
     }
 
     pub(crate) fn cancel(&self, place: &'static Location<'static>) -> Cancel<'_> {
         Cancel {
-            end: self.end(place),
+            wait: self.wait(place),
             requested: false,
         }
     }
@@ -325,9 +322,7 @@ impl TaskRef {
     /// ```
     #[track_caller]
     pub fn wait(&self) -> Wait<'_> {
-        Wait {
-            end: self.handle.end(Location::caller()),
-        }
+        self.handle.wait(Location::caller())
     }
 
     /// Cancels the task and waits until it has ended; see [`Task::cancel`](crate::Task::cancel).
@@ -378,33 +373,40 @@ impl fmt::Display for TaskRef {
 }
 
 /// Waits for the end of a task: what all operations on tasks are made of.
-pub(crate) struct End<'a> {
-    pub(crate) header: &'a Header,
-    context: &'a Weak<Context>,
-    key: Key,
+pub(crate) struct End {
     waiting: Waiting,
     place: &'static Location<'static>,
 }
 
-impl End<'_> {
+impl End {
     #[inline]
-    pub(crate) fn poll(&mut self, cx: &mut TaskContext<'_>) -> Poll<Result<()>> {
-        if self.header.terminated() {
-            if !self.waiting.is_waiting() {
-                ready!(traps::poll_budget(cx));
-            }
-            self.waiting.complete();
-            return Poll::Ready(Ok(()));
-        }
-        match self.waiting.wait_on_task(self.key, cx, self.place) {
-            Ok(()) => Poll::Pending,
-            Err(error) => Poll::Ready(Err(error)),
+    pub(crate) fn new(place: &'static Location<'static>) -> End {
+        End {
+            waiting: Waiting::new(),
+            place,
         }
     }
 
-    /// Whether this task may wait for that one.
-    fn check(&self) -> Result<()> {
-        context::with_task(|context, _| context.may_wait_for(self.key))
+    /// `header` and `key` are the task's.
+    #[inline]
+    pub(crate) fn poll(&mut self, header: &Header, key: Key, cx: &mut TaskContext<'_>) -> Poll<Result<()>> {
+        if !header.terminated() {
+            return self.wait(key, cx);
+        }
+        if self.waiting.is_waiting() {
+            self.waiting.complete();
+        } else {
+            ready!(traps::poll_budget(cx));
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    #[inline(never)]
+    fn wait(&mut self, key: Key, cx: &mut TaskContext<'_>) -> Poll<Result<()>> {
+        match self.waiting.wait_on_task(key, cx, self.place) {
+            Ok(()) => Poll::Pending,
+            Err(error) => Poll::Ready(Err(error)),
+        }
     }
 }
 
@@ -421,21 +423,30 @@ fn request_cancel(context: &Weak<Context>, task: Key) {
 /// The operation of [`Task::wait`](crate::Task::wait) and [`TaskRef::wait`].
 #[must_use = "it does nothing unless it is awaited"]
 pub struct Wait<'a> {
-    pub(crate) end: End<'a>,
+    header: &'a Header,
+    key: Key,
+    end: End,
 }
 
 /// The operation of [`Task::cancel`](crate::Task::cancel) and [`TaskRef::cancel`].
 #[must_use = "it does nothing unless it is awaited"]
 pub struct Cancel<'a> {
-    end: End<'a>,
+    wait: Wait<'a>,
     requested: bool,
+}
+
+impl Wait<'_> {
+    #[inline]
+    fn look(&mut self, cx: &mut TaskContext<'_>) -> Poll<Result<()>> {
+        self.end.poll(self.header, self.key, cx)
+    }
 }
 
 impl Future for Wait<'_> {
     type Output = Result<()>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Result<()>> {
-        self.end.poll(cx)
+        self.look(cx)
     }
 }
 
@@ -443,14 +454,24 @@ impl Future for Cancel<'_> {
     type Output = Result<()>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Result<()>> {
-        if !self.requested && !self.end.header.terminated() {
-            if let Err(error) = self.end.check() {
+        if !self.requested && !self.wait.header.terminated() {
+            let task = self.wait.key;
+            let requested = context::with_task(|context, _| {
+                context.may_wait_for(task)?;
+                // It is another one: the running task is not interrupted by this.
+                context.with_tables(|tables| {
+                    if let Some(task) = tables.find_task(task) {
+                        tables.request_cancel(task);
+                    }
+                });
+                Ok(())
+            });
+            if let Err(error) = requested {
                 return Poll::Ready(Err(error));
             }
             self.requested = true;
-            request_cancel(self.end.context, self.end.key);
         }
-        self.end.poll(cx)
+        self.wait.look(cx)
     }
 }
 

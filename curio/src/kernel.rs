@@ -338,9 +338,9 @@ impl Kernel {
             let cancelled = tables.was_cancelled(key.index());
             let ending = main_ending(cancelled, boundary.as_ref(), output.as_ref());
             tables.note(|log, tables| log.ends(tables, key, ending, None));
-            (cancelled, tables.remove_task(key))
+            cancelled
         });
-        drop(removed);
+        drop(context.remove_task(key));
         context.tell();
         // A second request for the end was made on the way to it.
         context.exit.set(None);
@@ -616,7 +616,7 @@ impl Kernel {
     fn remove(&self, key: Key) {
         // What follows is no part of its run.
         self.context.task.set(None);
-        let cell = self.context.with_tables(|tables| tables.remove_task(key));
+        let cell = self.context.remove_task(key);
         // If the handle is gone, so is now the value: user code again.
         contain(|| drop(cell));
     }

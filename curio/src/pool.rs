@@ -50,29 +50,32 @@ impl<T: Default> Pool<T> {
     /// The same, with what is in the place.
     #[inline(always)]
     pub(crate) fn claim_mut(&mut self) -> (Key, &mut T) {
-        if self.free == END {
-            self.grow();
-        }
-        let index = self.free;
         self.count += 1;
-        let key = self.kernel.with(self.count, index);
+        let index = self.free;
+        if index as usize >= self.places.len() {
+            return self.grow();
+        }
         let place = &mut self.places[index as usize];
+        let key = self.kernel.with(self.count, index);
         self.free = place.tag as u32;
         place.tag = key.number();
         (key, &mut place.content)
     }
 
-    #[cold]
-    fn grow(&mut self) {
+    /// The same, where no place is free.
+    #[inline(never)]
+    fn grow(&mut self) -> (Key, &mut T) {
         assert!(
             !self.is_full(),
             "too many waiting operations, timeouts or sockets for one kernel"
         );
-        self.free = self.places.len() as u32;
+        let index = self.places.len();
+        let key = self.kernel.with(self.count, index as u32);
         self.places.push(Place {
-            tag: END as usize,
+            tag: key.number(),
             content: T::default(),
         });
+        (key, &mut self.places[index].content)
     }
 
     /// Whether `claim` would panic.
@@ -95,6 +98,13 @@ impl<T: Default> Pool<T> {
     pub(crate) fn find(&self, key: Key) -> Option<u32> {
         let place = self.places.get(key.index() as usize)?;
         (place.tag == key.number()).then_some(key.index())
+    }
+
+    /// What is in the place that the key names, likewise.
+    #[inline]
+    pub(crate) fn find_mut(&mut self, key: Key) -> Option<&mut T> {
+        let place = self.places.get_mut(key.index() as usize)?;
+        (place.tag == key.number()).then_some(&mut place.content)
     }
 
     /// The key of the present holder.

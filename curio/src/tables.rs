@@ -141,20 +141,25 @@ impl Tables {
         &mut self,
         cell: Rc<dyn Runnable>,
         spawned: &'static Location<'static>,
-        name: Option<Arc<str>>,
+        name: Option<&Arc<str>>,
         daemon: bool,
     ) -> (Key, u64) {
         let id = self.next_id;
         self.next_id += 1;
-        let named = name.is_some();
-        if let Some(name) = name {
-            self.names.insert(id, name);
-        }
-        self.workers += usize::from(!daemon);
         self.tasks += 1;
+        let mut flags = QUEUED;
+        if daemon {
+            flags |= DAEMON;
+        } else {
+            self.workers += 1;
+        }
+        if let Some(name) = name {
+            flags |= NAMED;
+            self.names.insert(id, name.clone());
+        }
         let key = self.waits.add_task(Slot {
             cell,
-            id_and_flags: id | QUEUED | if daemon { DAEMON } else { 0 } | if named { NAMED } else { 0 },
+            id_and_flags: id | flags,
             spawned,
             first_joiner: NONE,
             hot: 0,
@@ -244,24 +249,24 @@ impl Tables {
 
     /// Takes an ended task, if it is still there, out of all tables and wakes those who wait for its end. The cell is the
     /// caller's to drop, outside of the borrow (I2).
+    #[inline(always)]
     pub(crate) fn remove_task(&mut self, key: Key) -> Option<Rc<dyn Runnable>> {
-        let task = self.find_task(key)?;
-        let entry = self.waits.entry(task);
-        if entry.first_wait != NONE || entry.root != NONE || !entry.wait.is_idle() {
-            self.forget_waits(task);
+        let entry = self.waits.entries.find_mut(key)?;
+        let (task, mut kept) = (key.index(), false);
+        if entry.is_entangled() || self.log.is_some() {
+            entry.slot.as_ref()?;
+            kept = self.disentangle(task);
         }
-        self.note_terminated(task);
         let entry = self.waits.entry_mut(task);
         let slot = entry.slot.take()?;
-        if entry.wait.is_idle() {
+        if !kept {
             self.waits.release(task);
         }
         self.tasks -= 1;
-        self.stale += usize::from(slot.has(QUEUED));
-        if slot.has(NAMED) {
-            self.names.remove(&slot.id());
-        }
         self.workers -= usize::from(!slot.has(DAEMON));
+        if slot.is_special() {
+            self.remove_special(&slot);
+        }
         if slot.first_joiner != NONE {
             self.notify_joiners(slot.first_joiner);
         }
@@ -271,8 +276,30 @@ impl Tables {
         Some(slot.cell)
     }
 
+    /// The task is about to leave the tables: nothing waits in it any more. True if its entry must stay for an operation that was
+    /// notified.
+    #[inline(never)]
+    fn disentangle(&mut self, task: u32) -> bool {
+        self.forget_waits(task);
+        self.note_terminated(task);
+        !self.waits.entry(task).wait.is_idle()
+    }
+
+    /// What is to be minded only of some tasks that leave the tables.
+    #[cold]
+    #[inline(never)]
+    fn remove_special(&mut self, slot: &Slot) {
+        self.stale += usize::from(slot.has(QUEUED));
+        if slot.has(NAMED) {
+            self.names.remove(&slot.id());
+        }
+    }
+
     /// All tasks, the one that was spawned last first.
     pub(crate) fn newest_first(&self) -> Vec<Key> {
+        if self.tasks == 0 {
+            return Vec::new();
+        }
         let mut tasks: Vec<_> = self.all_tasks().map(|(index, slot)| (slot.id(), index)).collect();
         tasks.sort_unstable_by(|a, b| b.cmp(a));
         let keys = tasks.into_iter().map(|(_, task)| self.waits.entries.key(task));

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
 use std::time::Duration;
 
-use crate::cell::{Joinable, TaskCell};
+use crate::cell::{Header, Joinable, TaskCell};
 use crate::contain::contain;
 use crate::context::{self, Context};
 use crate::error::{Error, Result, TaskError};
@@ -191,7 +191,7 @@ where
 {
     let cell = TaskCell::new(future);
     let (key, id) = context.with_tables(|tables| {
-        let (key, id) = tables.add_task(cell.clone(), spawned, name.clone(), daemon);
+        let (key, id) = tables.add_task(cell.clone(), spawned, name.as_ref(), daemon);
         if context.closing.get() {
             tables.request_cancel(key.index());
         }
@@ -242,7 +242,8 @@ impl<T> Task<T> {
     pub fn join(&self) -> Join<'_, T> {
         Join {
             task: self,
-            end: self.handle.end(Location::caller()),
+            header: self.handle.header(),
+            end: End::new(Location::caller()),
             claimed: false,
         }
     }
@@ -268,9 +269,7 @@ impl<T> Task<T> {
     /// ```
     #[track_caller]
     pub fn wait(&self) -> Wait<'_> {
-        Wait {
-            end: self.handle.end(Location::caller()),
-        }
+        self.handle.wait(Location::caller())
     }
 
     /// Cancels the task and waits until it has ended (Python Curio: `cancel`).
@@ -523,7 +522,8 @@ impl<T> fmt::Display for Task<T> {
 #[must_use = "it does nothing unless it is awaited"]
 pub struct Join<'a, T> {
     task: &'a Task<T>,
-    end: End<'a>,
+    header: &'a Header,
+    end: End,
     /// Whoever watches the task was told that its result is for this operation.
     claimed: bool,
 }
@@ -539,9 +539,10 @@ pub struct CancelWithin<'a> {
 impl<T> Future for Join<'_, T> {
     type Output = Result<T>;
 
+    #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Result<T>> {
-        let ended = self.end.poll(cx);
-        let header = self.end.header;
+        let Join { task, header, .. } = *self;
+        let ended = self.end.poll(header, task.handle.key, cx);
         match ended {
             Poll::Pending => {
                 if header.is_watched() && !self.claimed {
@@ -554,7 +555,7 @@ impl<T> Future for Join<'_, T> {
             Poll::Ready(Ok(())) => {
                 header.set_joined(true);
                 self.claimed = false;
-                Poll::Ready(match self.task.handle.cell.take() {
+                Poll::Ready(match task.handle.cell.take() {
                     Some(result) => result.map_err(Error::Task),
                     None => Err(Error::AlreadyJoined),
                 })
@@ -632,6 +633,6 @@ pub(crate) fn drop_task(context: &Context, key: Key, why: &'static str) {
     // The future goes while its nodes are still there, so that its operations can pass on what was granted to them. Its
     // drop is user code, after which the task is looked up again.
     contain(|| cell.fail(error));
-    drop(context.with_tables(|tables| tables.remove_task(key)));
+    drop(context.remove_task(key));
     contain(|| drop(cell));
 }

@@ -17,7 +17,7 @@ use std::rc::Rc;
 
 use crate::cell::Runnable;
 use crate::key::NONE;
-use crate::waits::Wait;
+use crate::waits::{Armed, Wait};
 
 pub(crate) struct Entry {
     /// The task, as long as it has not ended.
@@ -45,6 +45,12 @@ impl Entry {
     #[inline(always)]
     pub(crate) fn may_wait(&self) -> bool {
         self.wait.is_idle() && self.first_wait == NONE
+    }
+
+    /// Whether an operation waits in the task, or anything was opened in it.
+    #[inline]
+    pub(super) fn is_entangled(&self) -> bool {
+        self.first_wait != NONE || self.root != NONE || !self.wait.is_idle()
     }
 }
 
@@ -79,6 +85,11 @@ impl Slot {
 
     pub(crate) fn id(&self) -> u64 {
         self.id_and_flags & ID
+    }
+
+    /// Whether there is more to do when it ends than for most.
+    pub(super) fn is_special(&self) -> bool {
+        self.has(QUEUED | NAMED)
     }
 
     pub(crate) fn is_queued(&self) -> bool {

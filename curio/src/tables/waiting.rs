@@ -271,13 +271,21 @@ impl Tables {
     // ---- The end of a task
 
     /// Wakes those who wait for the end of a task, in the order in which they came: the list is newest first.
+    #[inline(always)]
     pub(super) fn notify_joiners(&mut self, first: u32) {
         let wait = self.waits.get_mut(first);
         if let Armed::Join { next: NONE, .. } = wait.armed {
             // Nearly always: there is only one.
             wait.armed = Armed::Notified;
-            return self.wake(first);
+            self.wake(first);
+        } else {
+            self.notify_all_joiners(first);
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn notify_all_joiners(&mut self, first: u32) {
         let mut last = first;
         while let Armed::Join { next, .. } = self.waits.get(last).armed
             && next != NONE
@@ -326,7 +334,7 @@ impl Tables {
     }
 
     /// Frees what a task leaves behind: its scopes, and the nodes of operations that were leaked.
-    #[inline(never)]
+    #[inline]
     pub(super) fn forget_waits(&mut self, task: u32) {
         while self.waits.entry(task).first_wait != NONE {
             let wait = self.waits.entry(task).first_wait;
