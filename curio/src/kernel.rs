@@ -54,6 +54,13 @@ use exits::Exits;
 /// How many task runs go between two looks at the sockets.
 const BATCH: usize = 128;
 
+/// How tasks are run: nobody looks on, as nearly always;
+const PLAIN: u8 = 0;
+/// a monitor may look on, and sees which task runs;
+const SHOWN: u8 = 1;
+/// everything is told to somebody, or the order is shuffled.
+const TOLD: u8 = 2;
+
 /// Runs a future as the main task of a new kernel, and gives what it gives (Python Curio: `run`).
 ///
 /// When the main task has ended, all others are cancelled, newest first, and awaited within ten seconds
@@ -334,7 +341,7 @@ impl Kernel {
         // Whatever has happened, the main future ends here, before the task leaves the tables.
         let dropped = catch_unwind(AssertUnwindSafe(|| future.set(None)));
         cell.end();
-        let (cancelled, removed) = context.with_tables(|tables| {
+        let cancelled = context.with_tables(|tables| {
             let cancelled = tables.was_cancelled(key.index());
             let ending = main_ending(cancelled, boundary.as_ref(), output.as_ref());
             tables.note(|log, tables| log.ends(tables, key, ending, None));
@@ -397,39 +404,47 @@ impl Kernel {
     /// Runs up to `count` tasks that are ready.
     fn run_batch(&self, count: usize, main: &mut Main<'_>) {
         let context = &*self.context;
-        if context.activations.is_some() || context.shuffles {
-            self.run_tasks::<true>(count, main);
-        } else {
-            self.run_tasks::<false>(count, main);
+        let mut left = count;
+        while left > 0 && !main.done {
+            left = if context.shuffles || self.is_recorded() {
+                self.run_tasks::<TOLD>(left, main)
+            } else if context.activations.is_some() {
+                self.run_tasks::<SHOWN>(left, main)
+            } else {
+                self.run_tasks::<PLAIN>(left, main)
+            };
         }
         context.task.set(None);
     }
 
-    /// The same; with `WATCHED`, activations look on, or the order is shuffled.
-    fn run_tasks<const WATCHED: bool>(&self, count: usize, main: &mut Main<'_>) {
+    /// The same in one of three ways. Gives how many are still to be run, in another way.
+    fn run_tasks<const WAY: u8>(&self, count: usize, main: &mut Main<'_>) -> usize {
         let context = &*self.context;
         let mut failure = None;
-        let observed = WATCHED && context.activations.is_some();
-        let mut recorded = observed && self.is_recorded();
-        let mirror = context.mirror.as_deref();
-        for _ in 0..count {
-            if observed && mirror.is_some_and(Mirror::is_wanted) {
+        let observed = WAY != PLAIN && context.activations.is_some();
+        let mut recorded = WAY == TOLD && observed && self.is_recorded();
+        let mirror = context.mirror.as_deref().filter(|_| observed);
+        let mut left = count;
+        while left > 0 {
+            if WAY != PLAIN && mirror.is_some_and(Mirror::is_wanted) {
                 recorded = self.answer(main);
-                if main.done {
-                    // It was looked at, and has ended.
+                // The main task was looked at, and has ended; or there is more to do from now on.
+                if main.done || recorded && WAY == SHOWN {
                     break;
                 }
             }
             let mut tables = context.tables.borrow_mut();
-            if WATCHED {
+            if WAY == TOLD {
                 if recorded {
                     tables.note_queue();
                 }
                 tables.draw();
             }
             let Some(Next { key, cell, mut hot }) = tables.next_ready() else {
+                left = 0;
                 break;
             };
+            left -= 1;
             if hot {
                 // Debts of earlier runs have lapsed (D4).
                 tables.debts.clear();
@@ -439,7 +454,7 @@ impl Kernel {
                 tables.show_running(key.index());
             }
             drop(tables);
-            if recorded {
+            if WAY == TOLD && recorded {
                 hot = self.tell_running(key);
             }
             // No borrow is held while the task runs (I2).
@@ -447,18 +462,16 @@ impl Kernel {
             let waker = waker::new(key);
             let mut cx = TaskContext::from_waker(&waker);
             let ran = cell.run(&mut cx, &mut failure);
-            let is_main = main.key == Some(key);
-            if is_main {
-                self.run_main_once(key, hot, main, &mut cx);
-            } else {
-                match ran {
-                    Ran::Pending if hot => self.look_at_boundary(key),
-                    Ran::Pending => {}
-                    Ran::Ended => self.remove(key),
-                    Ran::Failed => self.has_failed(key, failure.take()),
-                }
+            match ran {
+                Ran::Pending if hot => self.look_at_boundary(key),
+                Ran::Pending => {}
+                Ran::Ended => self.remove(key),
+                Ran::Otherwise => match failure.take() {
+                    Some(failure) => self.has_failed(key, failure),
+                    None => self.run_main_once(key, hot, main, &mut cx),
+                },
             }
-            if recorded {
+            if WAY == TOLD && recorded {
                 let mut tables = context.tables.borrow_mut();
                 tables.note(|log, tables| log.suspended(tables, key, main.done));
                 drop(tables);
@@ -467,7 +480,7 @@ impl Kernel {
                 }
             }
             // A task that was looked at may have been the main one.
-            if (is_main || WATCHED) && main.done {
+            if (ran == Ran::Otherwise || WAY == TOLD) && main.done {
                 break;
             }
         }
@@ -475,6 +488,7 @@ impl Kernel {
             context.tables.borrow_mut().show_suspended();
             self.answer(main);
         }
+        left
     }
 
     /// Whether everything is to be told to somebody.
@@ -535,11 +549,10 @@ impl Kernel {
     }
 
     #[inline(never)]
-    fn has_failed(&self, key: Key, failure: Option<Failure>) {
+    fn has_failed(&self, key: Key, failure: Failure) {
         match failure {
-            None => {}
-            Some(Failure::Error(error)) => self.fail(key, error),
-            Some(Failure::Panic(panic)) => {
+            Failure::Error(error) => self.fail(key, error),
+            Failure::Panic(panic) => {
                 self.panicked(key, &*panic);
                 contain(|| drop(panic));
             }
@@ -549,7 +562,8 @@ impl Kernel {
     /// A task has ended with an error.
     fn fail(&self, key: Key, error: Error) {
         if error.is_plain_cancellation() && self.end_cancelled(key) {
-            return;
+            // Nothing is in it that could be dropped.
+            return std::mem::forget(error);
         }
         let found = self.context.with_tables(|tables| {
             let task = tables.find_task(key)?;
@@ -612,7 +626,7 @@ impl Kernel {
     }
 
     /// Takes the ended task out of the tables.
-    #[inline(never)]
+    #[inline]
     fn remove(&self, key: Key) {
         // What follows is no part of its run.
         self.context.task.set(None);

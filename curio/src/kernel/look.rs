@@ -142,21 +142,23 @@ impl Kernel {
         let mut cx = TaskContext::from_waker(waker);
         let mut failure = None;
         let ran = cell.clone().run(&mut cx, &mut failure);
-        if main.key == Some(key) {
-            main.done = (main.poll)(&mut cx).is_ready();
-            if !main.done {
-                main.dropped = boundary();
-                main.done = main.dropped.is_some();
-            }
-            return !main.done;
-        }
         match ran {
             Ran::Pending => match boundary() {
                 None => return true,
                 Some(error) => self.fail(key, error),
             },
             Ran::Ended => self.remove(key),
-            Ran::Failed => self.has_failed(key, failure),
+            Ran::Otherwise => match failure {
+                Some(failure) => self.has_failed(key, failure),
+                None => {
+                    main.done = (main.poll)(&mut cx).is_ready();
+                    if !main.done {
+                        main.dropped = boundary();
+                        main.done = main.dropped.is_some();
+                    }
+                    return !main.done;
+                }
+            },
         }
         false
     }
