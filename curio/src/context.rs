@@ -361,16 +361,19 @@ impl Context {
     #[inline]
     pub(crate) fn now(&self) -> u64 {
         match self.now.get() {
-            0 => {
-                let now = match self.clock {
-                    Clock::Real => ticks_since(self.origin, Instant::now()),
-                    Clock::Virtual => self.virtual_now.get(),
-                };
-                self.now.set(now);
-                now
-            }
+            0 => self.read_clock(),
             now => now,
         }
+    }
+
+    #[inline(never)]
+    fn read_clock(&self) -> u64 {
+        let now = match self.clock {
+            Clock::Real => ticks_since(self.origin, Instant::now()),
+            Clock::Virtual => self.virtual_now.get(),
+        };
+        self.now.set(now);
+        now
     }
 
     /// The virtual clock jumps.

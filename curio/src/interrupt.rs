@@ -38,15 +38,19 @@ pub(crate) struct Closed {
 
 impl Tables {
     /// The task's own scope, which is made when it is first needed (S1).
+    #[inline]
     fn root(&mut self, task: u32) -> u32 {
         match self.waits.entry(task).root {
-            NONE => {
-                let root = self.scopes.open(task, NONE, Kind::Task, self.epoch);
-                self.waits.entry_mut(task).root = root;
-                root
-            }
+            NONE => self.open_root(task),
             root => root,
         }
+    }
+
+    #[inline]
+    fn open_root(&mut self, task: u32) -> u32 {
+        let root = self.scopes.open(task, NONE, Kind::Task, self.epoch);
+        self.waits.entry_mut(task).root = root;
+        root
     }
 
     /// Opens a scope below `parent` (NONE: below the task).
@@ -170,7 +174,7 @@ impl Tables {
 
     /// The same for a task that has no scope so far (S1): nothing is open inside, and nobody has asked before.
     fn cancel_plain(&mut self, task: u32) {
-        let root = self.root(task);
+        let root = self.open_root(task);
         self.scopes.get_mut(root).due = true;
         let slot = self.slot_mut(task);
         slot.hot += 1;
@@ -216,8 +220,17 @@ impl Tables {
         self.schedule(task);
     }
 
-    /// Wakes what waits directly below the task.
+    /// Wakes what waits directly below the task, which is to be scheduled in any case. So nearly always there is nothing to do.
+    #[inline(always)]
     fn wake_directly(&mut self, task: u32) {
+        let entry = self.waits.entry(task);
+        if entry.first_wait != NONE || entry.wait.foreign.is_some() || self.log.is_some() {
+            self.wake_each_directly(task);
+        }
+    }
+
+    #[inline(never)]
+    fn wake_each_directly(&mut self, task: u32) {
         let entry = self.waits.entry(task);
         let own = !entry.wait.is_idle() && !entry.wait.is_linked(task);
         let first = entry.first_wait;
@@ -275,6 +288,7 @@ impl Tables {
     }
 
     /// What an operation below `scope` that cannot complete must resolve to, if anything.
+    #[inline]
     pub(crate) fn interruption(&mut self, task: u32, scope: u32, started: Option<u64>) -> Option<Error> {
         if self.slot(task).hot == 0 {
             return None;
@@ -321,6 +335,7 @@ impl Tables {
     }
 
     /// Takes the interruption of `target` for an operation below `scope`.
+    #[inline]
     fn take(&mut self, scope: u32, target: u32) -> Error {
         if self.scopes.get(target).due {
             self.epoch += 1;

@@ -112,27 +112,52 @@ impl Sleep {
         Sleep(State::After(context::nanos(delay), place))
     }
 
-    /// The first poll: begins to wait for the deadline, or to yield if there is none.
+    /// The first poll. `deadline` may find that there is nothing to wait for.
+    #[inline]
     fn begin(
         &mut self,
-        deadline: Option<u64>,
+        deadline: impl FnOnce(&Context) -> Option<u64>,
         cx: &mut TaskContext<'_>,
         place: &'static Location<'static>,
     ) -> Poll<Result<()>> {
-        let begun = match deadline {
-            Some(deadline) => {
-                let mut waiting = Waiting::new();
-                let begun = waiting.wait_until(deadline, cx, place);
-                self.0 = State::Sleeping(deadline, waiting);
-                begun
+        let mut waiting = Waiting::new();
+        let begun = context::with_running(|context, task| {
+            let deadline = deadline(context);
+            if let Some(deadline) = deadline {
+                waiting.wait_until_in(context, task, deadline, cx, place)?;
             }
-            None => begin_yield(cx).map(|epoch| self.0 = State::Yielding(epoch)),
-        };
-        self.pending(begun)
+            Ok(deadline)
+        });
+        match begun {
+            Ok(Some(deadline)) => {
+                self.0 = State::Sleeping(deadline, waiting);
+                Poll::Pending
+            }
+            Ok(None) => self.begin_to_yield(cx),
+            Err(error) => self.ready(Err(error)),
+        }
     }
 
-    fn pending(&mut self, result: Result<()>) -> Poll<Result<()>> {
-        match result {
+    /// The first poll, with nothing to wait for: it yields.
+    #[cold]
+    fn begin_to_yield(&mut self, cx: &mut TaskContext<'_>) -> Poll<Result<()>> {
+        match begin_yield(cx) {
+            Ok(epoch) => {
+                self.0 = State::Yielding(epoch);
+                Poll::Pending
+            }
+            Err(error) => self.ready(Err(error)),
+        }
+    }
+
+    /// It is polled again, and goes on sleeping.
+    #[cold]
+    fn sleep_on(&mut self, cx: &mut TaskContext<'_>) -> Poll<Result<()>> {
+        let State::Sleeping(deadline, waiting) = &mut self.0 else {
+            return Poll::Pending;
+        };
+        let place = waiting.place().unwrap_or(Location::caller());
+        match waiting.wait_until(*deadline, cx, place) {
             Ok(()) => Poll::Pending,
             Err(error) => self.ready(Err(error)),
         }
@@ -150,26 +175,21 @@ impl Future for Sleep {
     fn poll(self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Result<()>> {
         let this = self.get_mut();
         match &mut this.0 {
-            State::Sleeping(deadline, waiting) => {
-                if waiting.take_notification() {
-                    return this.ready(Ok(()));
-                }
-                let place = waiting.place().unwrap_or(Location::caller());
-                let result = waiting.wait_until(*deadline, cx, place);
-                this.pending(result)
-            }
+            State::Sleeping(_, waiting) => match waiting.settle() {
+                Some(result) => this.ready(result),
+                None => this.sleep_on(cx),
+            },
             &mut State::After(delay, place) => {
-                // Never shorter: what this run of the task has computed so far does not count.
                 let after = |context: &Context| {
+                    // Never shorter: what this run of the task has computed so far does not count.
                     context.forget_time();
-                    context.after(delay)
+                    (delay > 0).then(|| context.after(delay))
                 };
-                let deadline = (delay > 0).then(|| context::with(|context| context.map_or(0, after)));
-                this.begin(deadline, cx, place)
+                this.begin(after, cx, place)
             }
             &mut State::Until(deadline, place) => {
-                let now = context::with(|c| c.map_or(0, Context::now));
-                this.begin(Some(deadline).filter(|&d| d > now), cx, place)
+                let until = |context: &Context| Some(deadline).filter(|&deadline| deadline > context.now());
+                this.begin(until, cx, place)
             }
             &mut State::Yielding(epoch) => this.ready(finish_yield(epoch)),
             State::Done => panic!("a Sleep was polled after it had completed"),

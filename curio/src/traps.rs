@@ -244,14 +244,26 @@ impl Waiting {
     }
 
     /// The same until a timer fires, which then notifies the operation.
-    #[inline]
     pub(crate) fn wait_until(
         &mut self,
         deadline: u64,
         cx: &mut TaskContext<'_>,
         place: &'static Location<'static>,
     ) -> Result<()> {
-        self.trap(cx, Label::TIME_SLEEP, place, |tables, index| {
+        context::with_running(|context, task| self.wait_until_in(context, task, deadline, cx, place))
+    }
+
+    /// The same for one who knows already which task is running.
+    #[inline(never)]
+    pub(crate) fn wait_until_in(
+        &mut self,
+        context: &Context,
+        task: Key,
+        deadline: u64,
+        cx: &mut TaskContext<'_>,
+        place: &'static Location<'static>,
+    ) -> Result<()> {
+        self.enter(context, task, cx, Label::TIME_SLEEP, place, |tables, index| {
             tables.arm_timer(index, deadline)
         })
     }
@@ -428,6 +440,44 @@ impl Waiting {
         let old = std::mem::replace(&mut tables.waits.get_mut(index).foreign, new);
         drop(tables);
         drop(old);
+    }
+
+    /// An operation that waits is polled again: nearly always it was notified, and completes, or it is interrupted. None if it
+    /// is to wait on, or if there is more to look at.
+    #[inline]
+    pub(crate) fn settle(&mut self) -> Option<Result<()>> {
+        context::with(|context| {
+            let context = context?;
+            context.with_tables(|tables| {
+                let index = self.find(tables)?;
+                if tables.waits.get(index).armed == Armed::Notified {
+                    tables.end_wait(index, true);
+                    self.key = None;
+                    return Some(Ok(()));
+                }
+                let error = Waiting::interrupt_here(context, tables, index)?;
+                self.key = None;
+                Some(Err(error))
+            })
+        })
+    }
+
+    /// Ends a wait that is interrupted, if the operation is polled where it was polled before: in the same task and scope.
+    #[inline(never)]
+    fn interrupt_here(context: &Context, tables: &mut Tables, index: u32) -> Option<Error> {
+        let wait = tables.waits.get(index);
+        let is_here = context.hot.get()
+            && context.unopened.get() == 0
+            && wait.scope == context.scope.get()
+            && context.task.get().is_some_and(|task| task.index() == wait.task);
+        if !is_here {
+            return None;
+        }
+        let (task, scope, started) = (wait.task, wait.scope, wait.started);
+        let error = tables.interruption(task, scope, Some(started))?;
+        tables.note(|log, _| log.interrupted(index));
+        tables.end_wait(index, false);
+        Some(error)
     }
 
     /// Completes the operation if it was notified. False if it was not.

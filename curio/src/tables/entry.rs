@@ -17,7 +17,7 @@ use std::rc::Rc;
 
 use crate::cell::Runnable;
 use crate::key::NONE;
-use crate::waits::{Armed, Wait};
+use crate::waits::Wait;
 
 pub(crate) struct Entry {
     /// The task, as long as it has not ended.
