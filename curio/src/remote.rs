@@ -282,6 +282,9 @@ impl<S> Shared<S> {
         drop(state);
         if wakes.first.is_some() {
             wakes.wake();
+        } else {
+            // Nothing is in it, so there is nothing to be dropped.
+            std::mem::forget(wakes);
         }
         result
     }
@@ -304,12 +307,9 @@ impl Wakes {
     }
 
     #[inline(never)]
-    fn wake(&mut self) {
-        let first = self.first.take();
-        first
-            .into_iter()
-            .chain(self.others.drain(..))
-            .for_each(|waker| contain(|| waker.wake()));
+    fn wake(self) {
+        let all = self.first.into_iter().chain(self.others);
+        all.for_each(|waker| contain(|| waker.wake()));
     }
 }
 
