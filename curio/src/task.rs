@@ -1,213 +1,24 @@
-//! Tasks: spawning them, and what their handles can do.
+//! Tasks: what their handles can do. How they come to be is in `spawn`, how they are awaited in `join`.
+
+mod join;
+mod spawn;
 
 use std::fmt;
-use std::future::Future;
 use std::panic::Location;
-use std::pin::Pin;
-use std::rc::Weak;
-use std::sync::Arc;
-use std::task::{Context as TaskContext, Poll};
 use std::time::Duration;
 
-use crate::cell::{Header, Joinable, TaskCell};
-use crate::contain::contain;
-use crate::context::{self, Context};
-use crate::error::{Error, Result, TaskError};
-use crate::handle::{Cancel, End, Handle, TaskRef, Wait};
-use crate::key::Key;
-use crate::outcome::{Outcome, Value};
+use crate::cell::Joinable;
+#[cfg(doc)]
+use crate::error::Error;
+use crate::handle::{Cancel, Handle, TaskRef, Wait};
 use crate::state::State;
-use crate::timeout::{IgnoreTimeout, ignore_after};
 use crate::traceback::TakeTraceback;
 use crate::waits::Label;
 
-/// Starts a task that runs beside this one (Python Curio: `spawn`).
-///
-/// It never waits: the new task is queued and runs when this one waits. It is independent of the task that spawned it;
-/// dropping the handle detaches it. What is left when [`run`](crate::run) ends is cancelled.
-///
-/// An endless loop spawns too; one that uses `?` is best written as an `async fn .. -> Result<()>`.
-///
-/// # Panics
-///
-/// If no kernel runs in this thread. Outside of one, use [`Kernel::spawn`](crate::Kernel::spawn).
-///
-/// ```
-/// use curio::{run, spawn};
-///
-/// run(async {
-///     let sum = spawn(async { Ok(1 + 2) });
-///     assert_eq!(sum.join().await?, 3);
-///     Ok(())
-/// })
-/// .unwrap();
-/// ```
-#[track_caller]
-pub fn spawn<F>(future: F) -> Task<Value<F>>
-where
-    F: Future<Output: Outcome> + 'static,
-{
-    let spawned = Location::caller();
-    context::with(|context| spawn_in(here(context), future, None, false, spawned))
-}
-
-/// Starts a task that nobody waits for (Python Curio: `spawn(daemon=True)`): [`Kernel::run_all`](crate::Kernel::run_all)
-/// does not wait for it either.
-///
-/// # Panics
-///
-/// As for [`spawn`].
-///
-/// ```
-/// use curio::{Result, run, sleep, spawn_daemon};
-/// use std::time::Duration;
-///
-/// async fn tick() -> Result<()> {
-///     loop {
-///         sleep(Duration::from_secs(1)).await?;
-///         println!("tick");
-///     }
-/// }
-///
-/// run(async {
-///     spawn_daemon(tick());
-/// })
-/// .unwrap();
-/// ```
-#[track_caller]
-pub fn spawn_daemon<F>(future: F) -> Task<Value<F>>
-where
-    F: Future<Output: Outcome> + 'static,
-{
-    let spawned = Location::caller();
-    context::with(|context| spawn_in(here(context), future, None, true, spawned))
-}
-
-/// Prepares a task, to give it a name or make it a daemon before it is spawned.
-///
-/// ```
-/// use curio::{run, task};
-///
-/// run(async {
-///     let kid = task(async { Ok(7) }).name("kid").spawn();
-///     assert_eq!(kid.name(), "kid");
-///     assert_eq!(kid.join().await?, 7);
-///     Ok(())
-/// })
-/// .unwrap();
-/// ```
-pub fn task<F>(future: F) -> TaskBuilder<F>
-where
-    F: Future<Output: Outcome> + 'static,
-{
-    TaskBuilder {
-        future,
-        name: None,
-        daemon: false,
-    }
-}
-
-/// A task that is not spawned yet; see [`task`].
-#[must_use = "the task does not run unless it is spawned"]
-pub struct TaskBuilder<F> {
-    future: F,
-    name: Option<Arc<str>>,
-    daemon: bool,
-}
-
-impl<F> TaskBuilder<F>
-where
-    F: Future<Output: Outcome> + 'static,
-{
-    /// The name that reports show. Without it, the name is that of the function.
-    ///
-    /// ```
-    /// curio::run(async {
-    ///     assert_eq!(curio::task(async {}).name("kid").spawn().name(), "kid");
-    /// })
-    /// .unwrap();
-    /// ```
-    pub fn name(mut self, name: impl Into<Arc<str>>) -> Self {
-        self.name = Some(name.into());
-        self
-    }
-
-    /// Nobody will wait for the task; see [`spawn_daemon`].
-    ///
-    /// ```
-    /// curio::run(async {
-    ///     assert!(curio::task(async {}).daemon().spawn().is_daemon());
-    /// })
-    /// .unwrap();
-    /// ```
-    pub fn daemon(mut self) -> Self {
-        self.daemon = true;
-        self
-    }
-
-    /// Starts the task.
-    ///
-    /// # Panics
-    ///
-    /// As for [`spawn`](crate::spawn).
-    ///
-    /// ```
-    /// curio::run(async {
-    ///     curio::task(async {}).spawn().join().await
-    /// })
-    /// .unwrap();
-    /// ```
-    #[track_caller]
-    pub fn spawn(self) -> Task<Value<F>> {
-        let spawned = Location::caller();
-        context::with(|context| spawn_in(here(context), self.future, self.name, self.daemon, spawned))
-    }
-}
-
-impl<F> fmt::Debug for TaskBuilder<F> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TaskBuilder")
-            .field("name", &self.name)
-            .field("daemon", &self.daemon)
-            .finish_non_exhaustive()
-    }
-}
-
-#[track_caller]
-pub(crate) fn here(context: Option<&Context>) -> &Context {
-    context.expect("no kernel runs in this thread: spawn inside curio::run, or use Kernel::spawn")
-}
-
-/// Starts a task in this kernel.
-pub(crate) fn spawn_in<F>(
-    context: &Context,
-    future: F,
-    name: Option<Arc<str>>,
-    daemon: bool,
-    spawned: &'static Location<'static>,
-) -> Task<Value<F>>
-where
-    F: Future<Output: Outcome> + 'static,
-{
-    let cell = TaskCell::new(future);
-    let (key, id) = context.with_tables(|tables| {
-        let (key, id) = tables.add_task(cell.clone(), spawned, name.as_ref(), daemon);
-        if context.closing.get() {
-            tables.request_cancel(key.index());
-        }
-        (key, id)
-    });
-    Task {
-        handle: Handle {
-            cell,
-            context: context.weak(),
-            key,
-            id,
-            name,
-            daemon,
-        },
-    }
-}
+pub(crate) use join::drop_task;
+pub use join::{CancelWithin, Join};
+pub use spawn::{TaskBuilder, spawn, spawn_daemon, task};
+pub(crate) use spawn::{here, spawn_in};
 
 /// The handle of a task. Dropping it detaches the task: it goes on by itself.
 ///
@@ -240,12 +51,7 @@ impl<T> Task<T> {
     /// ```
     #[track_caller]
     pub fn join(&self) -> Join<'_, T> {
-        Join {
-            task: self,
-            header: self.handle.header(),
-            end: End::new(Location::caller()),
-            claimed: false,
-        }
+        Join::new(self, Location::caller())
     }
 
     /// Waits for the task to end, however it does (Python Curio: `wait`).
@@ -347,11 +153,7 @@ impl<T> Task<T> {
     /// ```
     #[track_caller]
     pub fn cancel_within(&self, limit: Duration) -> CancelWithin<'_> {
-        CancelWithin {
-            context: &self.handle.context,
-            key: self.handle.key,
-            cancel: ignore_after(limit, self.cancel()),
-        }
+        CancelWithin::new(&self.handle, limit, self.cancel())
     }
 
     /// Whether somebody has asked for the task's cancellation. What came of it is another matter.
@@ -516,123 +318,4 @@ impl<T> fmt::Display for Task<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.handle)
     }
-}
-
-/// The operation of [`Task::join`].
-#[must_use = "it does nothing unless it is awaited"]
-pub struct Join<'a, T> {
-    task: &'a Task<T>,
-    header: &'a Header,
-    end: End,
-    /// Whoever watches the task was told that its result is for this operation.
-    claimed: bool,
-}
-
-/// The operation of [`Task::cancel_within`].
-#[must_use = "it does nothing unless it is awaited"]
-pub struct CancelWithin<'a> {
-    context: &'a Weak<Context>,
-    key: Key,
-    cancel: IgnoreTimeout<Cancel<'a>>,
-}
-
-impl<T> Future for Join<'_, T> {
-    type Output = Result<T>;
-
-    #[inline]
-    fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Result<T>> {
-        let Join { task, header, .. } = *self;
-        let ended = self.end.poll(header, task.handle.key, cx);
-        match ended {
-            Poll::Pending => {
-                if header.is_watched() && !self.claimed {
-                    header.set_joined(true);
-                    self.claimed = true;
-                }
-                Poll::Pending
-            }
-            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
-            Poll::Ready(Ok(())) => {
-                header.set_joined(true);
-                self.claimed = false;
-                Poll::Ready(match task.handle.cell.take() {
-                    Some(result) => result.map_err(Error::Task),
-                    None => Err(Error::AlreadyJoined),
-                })
-            }
-        }
-    }
-}
-
-impl<T> Drop for Join<'_, T> {
-    #[inline]
-    fn drop(&mut self) {
-        if self.claimed {
-            self.disclaim();
-        }
-    }
-}
-
-impl<T> Join<'_, T> {
-    /// The operation goes without the result that was meant for it.
-    #[cold]
-    fn disclaim(&self) {
-        let Handle { cell, .. } = &self.task.handle;
-        cell.header().set_joined(false);
-        // If the task has ended, nobody else hears of its failure.
-        if let Some(Err(error)) = cell.inspect(|_| true) {
-            error.log();
-        }
-    }
-}
-
-impl Future for CancelWithin<'_> {
-    type Output = Result<()>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Result<()>> {
-        match Pin::new(&mut self.cancel).poll(cx) {
-            Poll::Pending => Poll::Pending,
-            Poll::Ready(Ok(Some(()))) => Poll::Ready(Ok(())),
-            Poll::Ready(Ok(None)) => {
-                if let Some(context) = self.context.upgrade() {
-                    let why = "it did not end in time after its cancellation";
-                    drop_task(&context, self.key, why);
-                }
-                Poll::Ready(Ok(()))
-            }
-            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
-        }
-    }
-}
-
-impl<T> fmt::Debug for Join<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Join").field("task", self.task).finish()
-    }
-}
-
-impl fmt::Debug for CancelWithin<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CancelWithin")
-            .field("cancel", &self.cancel)
-            .finish()
-    }
-}
-
-/// Drops the future of a task that is not running, and ends the task.
-pub(crate) fn drop_task(context: &Context, key: Key, why: &'static str) {
-    let found = context.with_tables(|tables| {
-        let index = tables.find_task(key)?;
-        let slot = tables.slot(index);
-        let error = TaskError::dropped(slot.id(), tables.name(slot), slot.spawned, why);
-        tables.note(|log, tables| log.ends(tables, key, error.ending(), Some(error.clone())));
-        let slot = tables.slot(index);
-        Some((slot.cell.clone(), error))
-    });
-    let Some((cell, error)) = found else { return };
-    // The future goes while its nodes are still there, so that its operations can pass on what was granted to them. Its
-    // drop is user code, after which the task is looked up again.
-    contain(|| cell.fail(error));
-    drop(context.remove_task(key));
-    contain(|| drop(cell));
 }

@@ -1,0 +1,148 @@
+//! How tasks are run: those that are ready, in batches.
+//!
+//! The loop is the hottest code there is, and most programs have nobody who looks on. So whatever only some want is decided
+//! before a batch and not for each run: there are three ways through the same function.
+
+use std::task::Context as TaskContext;
+
+use super::{Kernel, Main};
+use crate::cell::Ran;
+use crate::key::Key;
+use crate::mirror::Mirror;
+use crate::tables::Next;
+use crate::waker;
+
+/// How tasks are run: nobody looks on, as nearly always;
+const PLAIN: u8 = 0;
+/// a monitor may look on, and sees which task runs;
+const SHOWN: u8 = 1;
+/// everything is told to somebody, or the order is shuffled.
+const TOLD: u8 = 2;
+
+impl Kernel {
+    /// Runs up to `count` tasks that are ready.
+    pub(super) fn run_batch(&self, count: usize, main: &mut Main<'_>) {
+        let context = &*self.context;
+        let mut left = count;
+        while left > 0 && !main.done {
+            left = if context.shuffles || self.is_recorded() {
+                self.run_tasks::<TOLD>(left, main)
+            } else if context.activations.is_some() {
+                self.run_tasks::<SHOWN>(left, main)
+            } else {
+                self.run_tasks::<PLAIN>(left, main)
+            };
+        }
+        context.task.set(None);
+    }
+
+    /// The same in one of three ways. Gives how many are still to be run, in another way.
+    fn run_tasks<const WAY: u8>(&self, count: usize, main: &mut Main<'_>) -> usize {
+        let context = &*self.context;
+        let mut failure = None;
+        let observed = WAY != PLAIN && context.activations.is_some();
+        let mut recorded = WAY == TOLD && observed && self.is_recorded();
+        let mirror = context.mirror.as_deref().filter(|_| observed);
+        let mut left = count;
+        while left > 0 {
+            if WAY != PLAIN && mirror.is_some_and(Mirror::is_wanted) {
+                recorded = self.answer(main);
+                // The main task was looked at, and has ended; or there is more to do from now on.
+                if main.done || recorded && WAY == SHOWN {
+                    break;
+                }
+            }
+            let mut tables = context.tables.borrow_mut();
+            if WAY == TOLD {
+                if recorded {
+                    tables.note_queue();
+                }
+                tables.draw();
+            }
+            let Some(Next { key, cell, mut hot }) = tables.next_ready() else {
+                left = 0;
+                break;
+            };
+            left -= 1;
+            if hot {
+                // Debts of earlier runs have lapsed (D4).
+                tables.debts.clear();
+                context.run_epoch.set(tables.epoch);
+            }
+            if observed {
+                tables.show_running(key.index());
+            }
+            drop(tables);
+            if WAY == TOLD && recorded {
+                hot = self.tell_running(key);
+            }
+            // No borrow is held while the task runs (I2).
+            context.begin_run(key, hot);
+            let waker = waker::new(key);
+            let mut cx = TaskContext::from_waker(&waker);
+            let ran = cell.run(&mut cx, &mut failure);
+            match ran {
+                Ran::Pending if hot => self.look_at_boundary(key),
+                Ran::Pending => {}
+                Ran::Ended => self.remove(key),
+                Ran::Otherwise => match failure.take() {
+                    Some(failure) => self.has_failed(key, failure),
+                    None => self.run_main_once(key, hot, main, &mut cx),
+                },
+            }
+            if WAY == TOLD && recorded {
+                let mut tables = context.tables.borrow_mut();
+                tables.note(|log, tables| log.suspended(tables, key, main.done));
+                drop(tables);
+                if !main.done {
+                    self.answer_looks(main);
+                }
+            }
+            // A task that was looked at may have been the main one.
+            if (ran == Ran::Otherwise || WAY == TOLD) && main.done {
+                break;
+            }
+        }
+        if observed {
+            context.tables.borrow_mut().show_suspended();
+            self.answer(main);
+        }
+        left
+    }
+
+    /// Whether everything is to be told to somebody.
+    fn is_recorded(&self) -> bool {
+        self.context.tables.borrow().is_recorded()
+    }
+
+    /// Does what a monitor has asked for. True if everything is to be told to somebody from now on.
+    #[cold]
+    #[inline(never)]
+    fn answer(&self, main: &mut Main<'_>) -> bool {
+        let context = &*self.context;
+        if let Some(mirror) = &context.mirror
+            && mirror.is_wanted()
+        {
+            context.task.set(None);
+            context.tables.borrow_mut().show_suspended();
+            mirror.answer(context);
+            if !main.done {
+                self.answer_looks(main);
+            }
+            // That may have taken long.
+            context.forget_time();
+        }
+        self.is_recorded()
+    }
+
+    /// Tells the activations that a task runs, and everything before. What they do may concern it: gives whether it has
+    /// anything to look at its scopes for.
+    #[cold]
+    fn tell_running(&self, key: Key) -> bool {
+        let mut tables = self.context.tables.borrow_mut();
+        tables.note(|log, tables| log.running(tables, key.index()));
+        drop(tables);
+        self.context.tell();
+        self.context.is_hot(key)
+    }
+}
