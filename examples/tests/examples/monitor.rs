@@ -479,7 +479,8 @@ fn any_program_has_a_monitor_that_is_started_so() {
 /// One that has become somebody else's, or in which no socket can be made: then there is another.
 #[test]
 fn a_runtime_directory_that_is_of_no_use_is_not_used() {
-    let useless: [(&str, fn(&Path)); 3] = [
+    type Spoil = fn(&Path);
+    let useless: [(&str, Spoil); 3] = [
         ("no directory is in it", |path| {
             fs::write(path.join("curio"), "").expect("it can be written")
         }),
