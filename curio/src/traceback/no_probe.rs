@@ -18,6 +18,6 @@ impl Probe {
     }
 }
 
-pub(super) fn frames(_: &[u64]) -> Vec<Frame> {
+pub(super) fn frames(_: &[Vec<u64>]) -> Vec<Frame> {
     Vec::new()
 }

@@ -77,9 +77,9 @@ enum Frames {
     /// The operation was not polled: there is only its place.
     Unknown,
     Recorded(Backtrace),
-    /// Of a thread that was interrupted.
+    /// Of a thread that was interrupted, perhaps several times.
     #[cfg_attr(not(target_os = "linux"), allow(dead_code))]
-    Sampled(Vec<u64>),
+    Sampled(Vec<Vec<u64>>),
 }
 
 impl Frames {
@@ -91,7 +91,7 @@ impl Frames {
         match self {
             Frames::Unknown => Vec::new(),
             Frames::Recorded(backtrace) => text::frames(backtrace),
-            Frames::Sampled(addresses) => super::probe::frames(addresses),
+            Frames::Sampled(samples) => super::probe::frames(samples),
         }
     }
 }
@@ -116,11 +116,11 @@ impl Raw {
 
     /// The stack of a thread that was interrupted. Which task it runs is for the caller to know.
     #[cfg_attr(not(target_os = "linux"), allow(dead_code))]
-    pub(super) fn sampled(addresses: Vec<u64>) -> Raw {
+    pub(super) fn sampled(samples: Vec<Vec<u64>>) -> Raw {
         let leaf = Leaf {
             label: None,
             place: None,
-            frames: Frames::Sampled(addresses),
+            frames: Frames::Sampled(samples),
             kind: Kind::Direct,
         };
         Raw {

@@ -6,8 +6,18 @@
 
 use super::{Frame, text};
 
+/// A function, and a line, as far as they are known.
+#[cfg(not(feature = "probe"))]
+type Known = (Option<String>, Option<super::lines::Line>);
+
+/// The stacks of these samples, the most recent call first.
 #[cfg(feature = "probe")]
-pub(super) fn frames(addresses: &[u64]) -> Vec<Frame> {
+pub(super) fn stacks(samples: &[Vec<u64>]) -> Vec<Vec<Frame>> {
+    samples.iter().map(|addresses| frames(addresses)).collect()
+}
+
+#[cfg(feature = "probe")]
+fn frames(addresses: &[u64]) -> Vec<Frame> {
     let mut frames = Vec::new();
     for &address in addresses {
         let mut outermost = false;
@@ -28,8 +38,19 @@ pub(super) fn frames(addresses: &[u64]) -> Vec<Frame> {
     frames
 }
 
+/// The stacks of these samples, the most recent call first. The files are read once for all of them.
 #[cfg(not(feature = "probe"))]
-pub(super) fn frames(addresses: &[u64]) -> Vec<Frame> {
+pub(super) fn stacks(samples: &[Vec<u64>]) -> Vec<Vec<Frame>> {
+    let addresses = samples.concat();
+    let known = known(&addresses);
+    let mut rest = addresses.iter().copied().zip(known);
+    let stack = |addresses: &Vec<u64>| frames(rest.by_ref().take(addresses.len()));
+    samples.iter().map(stack).collect()
+}
+
+/// The functions and lines at these addresses.
+#[cfg(not(feature = "probe"))]
+fn known(addresses: &[u64]) -> Vec<Known> {
     let modules = super::modules::all();
     let mut known = vec![(None, None); addresses.len()];
     for module in &modules {
@@ -54,14 +75,21 @@ pub(super) fn frames(addresses: &[u64]) -> Vec<Frame> {
             known[n] = (file.function(at), line);
         }
     }
+    known
+}
+
+#[cfg(not(feature = "probe"))]
+fn frames(known: impl Iterator<Item = (u64, Known)>) -> Vec<Frame> {
     let mut frames = Vec::new();
-    for (&address, (name, line)) in addresses.iter().zip(known) {
+    // All are taken: the next ones are of the next stack.
+    let mut outermost = false;
+    for (address, (name, line)) in known {
         let name = name.unwrap_or_else(|| format!("{address:#x}"));
         let (file, line) = line.unzip();
-        if text::is_outermost(&name, file.as_deref()) {
-            break;
+        outermost |= text::is_outermost(&name, file.as_deref());
+        if !outermost {
+            frames.push(text::frame(&name, file, line));
         }
-        frames.push(text::frame(&name, file, line));
     }
     frames
 }
