@@ -112,10 +112,14 @@ impl Timers {
             key,
         };
         self.heap.push(entry);
-        self.sift_up(position, entry);
+        // Among equals it is the last. So nearly always it is where it belongs: most timers are set for later than others.
+        if position > 0 && deadline < self.heap[(position - 1) / CHILDREN].deadline {
+            self.sift_up(position, entry);
+        }
         TimerKey(key)
     }
 
+    #[inline]
     pub(crate) fn remove(&mut self, key: TimerKey) {
         let position = self.slots[key.0 as usize].position as usize;
         self.free.push(key.0);
@@ -134,12 +138,18 @@ impl Timers {
         Some(Target::unpack(self.slots[key as usize].target))
     }
 
+    #[inline]
     fn remove_at(&mut self, position: usize) {
-        let Some(last) = self.heap.pop() else { return };
-        if position == self.heap.len() {
-            return;
+        if let Some(last) = self.heap.pop()
+            && position != self.heap.len()
+        {
+            self.fill(position, last);
         }
-        // The last entry takes the place, then moves to where it belongs.
+    }
+
+    /// The last entry takes the place, then moves to where it belongs.
+    #[inline(never)]
+    fn fill(&mut self, position: usize, last: Entry) {
         if position > 0 && last.before(&self.heap[(position - 1) / CHILDREN]) {
             self.sift_up(position, last);
         } else {
