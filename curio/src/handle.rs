@@ -394,7 +394,7 @@ impl End {
             return self.wait(key, cx);
         }
         if self.waiting.is_waiting() {
-            self.waiting.complete();
+            self.waiting.complete_notified();
         } else {
             ready!(traps::poll_budget(cx));
         }

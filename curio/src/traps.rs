@@ -235,6 +235,39 @@ impl Waiting {
         cx: &mut TaskContext<'_>,
         place: &'static Location<'static>,
     ) -> Result<()> {
+        if self.key.is_none() {
+            self.key = Waiting::join_own(target, cx, place);
+            if self.key.is_some() {
+                return Ok(());
+            }
+        }
+        self.wait_on_task_slowly(target, cx, place)
+    }
+
+    /// The plain case: see [`WaitList::enter`].
+    #[inline(always)]
+    fn join_own(target: Key, cx: &TaskContext<'_>, place: &'static Location<'static>) -> Option<Key> {
+        context::with(|context| {
+            let context = context?;
+            let task = context.task.get()?;
+            if task == target || !context.is_undisturbed() || !waker::is_of(task, cx.waker()) {
+                return None;
+            }
+            let mut tables = context.tables.try_borrow_mut().ok()?;
+            let is_logged = tables.log.is_some();
+            let epoch = tables.epoch;
+            let joined = !is_logged && tables.waits.join_own(task.index(), target, place, epoch);
+            joined.then_some(task)
+        })
+    }
+
+    #[inline(never)]
+    fn wait_on_task_slowly(
+        &mut self,
+        target: Key,
+        cx: &mut TaskContext<'_>,
+        place: &'static Location<'static>,
+    ) -> Result<()> {
         context::with_running(|context, task| {
             context.may_wait_for(target)?;
             self.enter(context, task, cx, Label::TASK_JOIN, place, |tables, index| {
@@ -570,6 +603,14 @@ impl Waiting {
     pub fn complete(&mut self) {
         if self.key.is_some() {
             self.finish();
+        }
+    }
+
+    /// The same for an operation that was nearly always notified first.
+    #[inline]
+    pub(crate) fn complete_notified(&mut self) {
+        if !self.take_own() {
+            self.complete();
         }
     }
 

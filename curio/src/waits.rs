@@ -7,7 +7,7 @@
 //!
 //! Nearly every wait is a plain one: the task waits in nothing else, so the node is its own; there is no timeout around the
 //! operation, no combinator that would want to be woken instead of the task, nobody who interrupts it, and nobody who looks
-//! on. Each of its three steps is one function (`enlist_own`, `choose_own`, `leave_own`) that either does all of it or finds
+//! on. Each of its three steps is one function (`enlist_own` or `join_own`, `choose_own`, `leave_own`) that either does all of it or finds
 //! that it is not so and has done nothing. Then the long way is taken, on which everything is seen to. The short ways do not
 //! panic, and what is borrowed in vain is no error to them: so they need no stack and nothing to tidy up.
 //!
@@ -379,8 +379,41 @@ impl Waits {
         })
     }
 
-    /// The wait of a task in its own node is over, if it was notified, nothing else is to be disarmed, and nobody has been
-    /// interrupted since `epoch`. If not, nothing has happened.
+    /// Lets the task wait for the end of another, if it waits in nothing else and nobody waits for that end yet. If not, nothing
+    /// has happened.
+    #[inline(always)]
+    pub(crate) fn join_own(
+        &mut self,
+        task: u32,
+        target: Key,
+        place: &'static Location<'static>,
+        epoch: u64,
+    ) -> bool {
+        if !self.entries.try_get(task).is_some_and(Entry::may_wait) {
+            return false;
+        }
+        let Some(Entry { slot: Some(slot), .. }) = self.entries.find_mut(target) else {
+            return false;
+        };
+        if slot.first_joiner != NONE {
+            return false;
+        }
+        slot.first_joiner = task;
+        let wait = self.get_mut(task);
+        wait.place = place;
+        wait.label = Label::TASK_JOIN;
+        wait.started = epoch;
+        wait.scope = NONE;
+        wait.armed = Armed::Join {
+            task: target.index(),
+            next: NONE,
+            prev: NONE,
+        };
+        true
+    }
+
+    /// The wait of a task in its own node is over, if it was notified, nothing else is to be disarmed, and either nobody has been
+    /// interrupted since `epoch`, or never this task. If not, nothing has happened.
     #[inline(always)]
     pub(crate) fn leave_own(&mut self, task: u32, epoch: u64) -> bool {
         let Some(entry) = self.entries.try_get_mut(task) else {
@@ -388,7 +421,8 @@ impl Waits {
         };
         let wait = &mut entry.wait;
         let is_plain = wait.is_notified() && wait.scope == NONE && wait.foreign.is_none();
-        if !is_plain || wait.started != epoch {
+        // A task that was never interrupted is owed nothing, whoever else was.
+        if !is_plain || wait.started != epoch && entry.slot.as_ref().is_none_or(|slot| slot.hot != 0) {
             return false;
         }
         wait.armed = Armed::Idle;
