@@ -176,11 +176,16 @@ impl Tables {
     fn cancel_plain(&mut self, task: u32) {
         let root = self.open_root(task);
         self.scopes.get_mut(root).due = true;
-        let slot = self.slot_mut(task);
-        slot.hot += 1;
-        slot.cell.header().set_cancelled();
-        self.note_interrupt(root);
-        self.wake_directly(task);
+        let entry = self.waits.entry_mut(task);
+        let others_wait = entry.first_wait != NONE || entry.wait.foreign.is_some();
+        if let Some(slot) = &mut entry.slot {
+            slot.hot += 1;
+            slot.cell.header().set_cancelled();
+        }
+        if others_wait || self.log.is_some() {
+            self.note_interrupt(root);
+            self.wake_each_directly(task);
+        }
         self.schedule(task);
     }
 
@@ -295,6 +300,27 @@ impl Tables {
         }
         let target = self.due_for(task, scope, started)?;
         Some(self.take(scope, target))
+    }
+
+    /// Nearly always a cancellation finds a task in one plain wait, below neither a timeout nor a shield. Then this delivers it
+    /// there, and ends the wait. False: it is not so, and nothing has happened. `task` is the running one.
+    #[inline(always)]
+    pub(crate) fn cancel_own_wait(&mut self, task: u32) -> bool {
+        let entry = self.waits.entry_mut(task);
+        let is_plain = !entry.wait.is_linked(task) && entry.wait.foreign.is_none();
+        let Some(scope) = self.scopes.try_get_mut(entry.root).filter(|_| is_plain) else {
+            return false;
+        };
+        // See `due_for` and `take`.
+        if !scope.due || scope.first_child != NONE || !self.debts.is_empty() || self.log.is_some() {
+            return false;
+        }
+        self.epoch += 1;
+        scope.due = false;
+        scope.delivered = self.epoch;
+        let armed = std::mem::replace(&mut entry.wait.armed, Armed::Idle);
+        self.disarm(armed);
+        true
     }
 
     /// Whether a delivery since `started` was for an operation below `before` that is below `now` from now on.

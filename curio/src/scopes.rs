@@ -103,6 +103,12 @@ impl Scopes {
         self.0.get_mut(index)
     }
 
+    /// None for NONE.
+    #[inline]
+    pub(crate) fn try_get_mut(&mut self, index: u32) -> Option<&mut Scope> {
+        self.0.try_get_mut(index)
+    }
+
     /// The place of the scope, if it is still open.
     #[inline]
     pub(crate) fn find(&self, scope: Key) -> Option<u32> {
@@ -121,8 +127,9 @@ impl Scopes {
 
     #[inline]
     pub(crate) fn open(&mut self, task: u32, parent: u32, kind: Kind, epoch: u64) -> u32 {
-        let index = self.0.claim().index();
-        *self.get_mut(index) = Scope::new(task, parent, kind, epoch);
+        let (key, scope) = self.0.claim_mut();
+        let index = key.index();
+        *scope = Scope::new(task, parent, kind, epoch);
         if parent != NONE {
             self.adopt(index, parent);
         }

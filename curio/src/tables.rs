@@ -233,6 +233,25 @@ impl Tables {
         entries.filter_map(|(index, entry)| Some((index, entry.slot.as_ref()?)))
     }
 
+    /// The cell of a task that can end as cancelled with nothing to log and nobody to tell, its id and where it was spawned.
+    #[inline]
+    pub(crate) fn plainly_cancelled(
+        &self,
+        task: Key,
+    ) -> Option<(Rc<dyn Runnable>, u64, &'static Location<'static>)> {
+        let Entry {
+            slot: Some(slot),
+            root,
+            ..
+        } = self.waits.entries.find_ref(task)?
+        else {
+            return None;
+        };
+        let was_cancelled = *root != NONE && self.scopes.get(*root).delivered != 0;
+        let is_plain = was_cancelled && !slot.is_named() && self.log.is_none();
+        is_plain.then(|| (slot.cell.clone(), slot.id(), slot.spawned))
+    }
+
     /// Takes all tasks out as they are, to be leaked.
     pub(crate) fn take_tasks(&mut self) -> Vec<Slot> {
         self.tasks = 0;
@@ -280,6 +299,12 @@ impl Tables {
     /// notified.
     #[inline(never)]
     fn disentangle(&mut self, task: u32) -> bool {
+        let entry = self.waits.entry_mut(task);
+        // Nearly always it was cancelled, and has nothing but the scope for that.
+        if entry.may_wait() && self.log.is_none() && self.scopes.remove_empty(entry.root) {
+            entry.root = NONE;
+            return false;
+        }
         self.forget_waits(task);
         self.note_terminated(task);
         !self.waits.entry(task).wait.is_idle()

@@ -506,6 +506,10 @@ impl Waiting {
         if !is_here {
             return None;
         }
+        if wait.task == index && tables.cancel_own_wait(index) {
+            return Some(Error::cancelled());
+        }
+        let wait = tables.waits.get(index);
         let (task, scope, started) = (wait.task, wait.scope, wait.started);
         let error = tables.interruption(task, scope, Some(started))?;
         tables.note(|log, _| log.interrupted(index));

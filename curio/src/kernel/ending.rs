@@ -36,11 +36,18 @@ impl Kernel {
     }
 
     /// A task has ended with an error.
+    #[inline]
     pub(super) fn fail(&self, key: Key, error: Error) {
         if error.is_plain_cancellation() && self.end_cancelled(key) {
             // Nothing is in it that could be dropped.
-            return std::mem::forget(error);
+            std::mem::forget(error);
+        } else {
+            self.fail_with(key, error);
         }
+    }
+
+    #[inline(never)]
+    fn fail_with(&self, key: Key, error: Error) {
         let found = self.context.with_tables(|tables| {
             let task = tables.find_task(key)?;
             let slot = tables.slot(task);
@@ -61,19 +68,13 @@ impl Kernel {
 
     /// The task ends as cancelled, with nothing to log and nobody to tell: so no error is made. False if that is not so.
     fn end_cancelled(&self, key: Key) -> bool {
-        let found = self.context.with_tables(|tables| {
-            let task = tables.find_task(key)?;
-            let slot = tables.slot(task);
-            let plain = !slot.is_named() && tables.was_cancelled(task) && tables.log.is_none();
-            plain.then(|| (slot.cell.clone(), slot.id(), slot.spawned))
-        });
-        let Some((cell, id, spawned)) = found else {
+        let Some((cell, id, spawned)) = self.context.tables.borrow().plainly_cancelled(key) else {
             return false;
         };
         // Drops the future, if it is still there: user code.
         contain(|| cell.end_cancelled(id, spawned));
         self.remove(key);
-        contain(|| drop(cell));
+        drop_cell(cell);
         true
     }
 
@@ -98,7 +99,7 @@ impl Kernel {
         // Drops the future, if it is still there: user code.
         contain(|| cell.fail(error));
         self.remove(key);
-        contain(|| drop(cell));
+        drop_cell(cell);
     }
 
     /// Takes the ended task out of the tables.
@@ -107,7 +108,16 @@ impl Kernel {
         // What follows is no part of its run.
         self.context.task.set(None);
         let cell = self.context.remove_task(key);
-        // If the handle is gone, so is now the value: user code again.
+        if let Some(cell) = cell {
+            drop_cell(cell);
+        }
+    }
+}
+
+/// If the handle is gone, so is now the value: user code again. Nearly always there is another reference.
+#[inline]
+fn drop_cell(cell: Rc<dyn Runnable>) {
+    if Rc::strong_count(&cell) == 1 {
         contain(|| drop(cell));
     }
 }

@@ -174,7 +174,7 @@ impl Tables {
 
     /// Takes back what an operation has armed.
     #[inline]
-    fn disarm(&mut self, armed: Armed) {
+    pub(crate) fn disarm(&mut self, armed: Armed) {
         match armed {
             Armed::Idle | Armed::Nothing | Armed::Notified => {}
             Armed::List { list, next, prev } => self.waits.delist(list, next, prev),
