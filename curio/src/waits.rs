@@ -7,9 +7,10 @@
 //!
 //! Nearly every wait is a plain one: the task waits in nothing else, so the node is its own; there is no timeout around the
 //! operation, no combinator that would want to be woken instead of the task, nobody who interrupts it, and nobody who looks
-//! on. Each of its three steps is one function (`enlist_own` or `join_own`, `choose_own`, `leave_own`) that either does all of it or finds
-//! that it is not so and has done nothing. Then the long way is taken, on which everything is seen to. The short ways do not
-//! panic, and what is borrowed in vain is no error to them: so they need no stack and nothing to tidy up.
+//! on. Each of its three steps is one function (`enlist_own` or `join_own`, `choose_own`, `leave_own`) that either does
+//! all of it or finds that it is not so and has done nothing. Then the long way is taken, on which everything is seen
+//! to. The short ways do not panic, and what is borrowed in vain is no error to them: so they need no stack and nothing
+//! to tidy up.
 //!
 //! W1. A node is taken (not `Idle`) exactly while an operation waits: after its first `Pending`, before it resolves or is
 //!     dropped.
