@@ -277,12 +277,6 @@ impl Context {
         !self.hot.get() && self.unopened.get() == 0 && self.scope.get() == NONE
     }
 
-    /// Counts an operation that completes at once. False: the task has had its share, and must let others run.
-    #[inline]
-    pub(crate) fn spend(&self) -> bool {
-        spend()
-    }
-
     /// Whether the running task may wait for the end of this one.
     #[inline]
     pub(crate) fn may_wait_for(&self, task: Key) -> Result<()> {

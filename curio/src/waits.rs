@@ -7,10 +7,10 @@
 //!
 //! Nearly every wait is a plain one: the task waits in nothing else, so the node is its own; there is no timeout around the
 //! operation, no combinator that would want to be woken instead of the task, nobody who interrupts it, and nobody who looks
-//! on. Each of its three steps is one function (`enlist_own` or `join_own`, `choose_own`, `leave_own`) that either does
-//! all of it or finds that it is not so and has done nothing. Then the long way is taken, on which everything is seen
-//! to. The short ways do not panic, and what is borrowed in vain is no error to them: so they need no stack and nothing
-//! to tidy up.
+//! on. Each of its three steps is one function (`enlist_own` or `join_own`, `choose_own`, `leave_own`; for a socket `begin_own`,
+//! `Tables::wake_own`, `quit_own`) that either does all of it or finds that it is not so and has done nothing. Then the long
+//! way is taken, on which everything is seen to. The short ways do not panic, and what is borrowed in vain is no error to
+//! them: so they need no stack and nothing to tidy up.
 //!
 //! W1. A node is taken (not `Idle`) exactly while an operation waits: after its first `Pending`, before it resolves or is
 //!     dropped.
@@ -327,16 +327,10 @@ impl Waits {
         let (Some(entry), Some(ends)) = (self.entries.try_get_mut(task), self.lists.try_get_mut(list)) else {
             return false;
         };
-        if !entry.may_wait() {
+        let (next, prev) = (NONE, ends.tail);
+        if !entry.begin_wait(Armed::List { list, next, prev }, label, place, epoch) {
             return false;
         }
-        let wait = &mut entry.wait;
-        wait.place = place;
-        wait.label = label;
-        wait.started = *epoch;
-        wait.scope = NONE;
-        let (next, prev) = (NONE, ends.tail);
-        wait.armed = Armed::List { list, next, prev };
         ends.tail = task;
         // NONE is no place.
         match self.entries.try_get_mut(prev) {
@@ -344,6 +338,20 @@ impl Waits {
             Some(entry) => entry.wait.set_next(task),
         }
         true
+    }
+
+    /// The same for something that is on no list.
+    #[inline(always)]
+    pub(crate) fn begin_own(
+        &mut self,
+        task: u32,
+        armed: Armed,
+        label: Label,
+        place: &'static Location<'static>,
+        epoch: &u64,
+    ) -> bool {
+        let entry = self.entries.try_get_mut(task);
+        entry.is_some_and(|entry| entry.begin_wait(armed, label, place, epoch))
     }
 
     /// As `choose_first`, if that is a task's own node and nobody but the task is to be woken, which `queue` does. None:
@@ -424,6 +432,19 @@ impl Waits {
         let is_plain = wait.is_notified() && wait.scope == NONE && wait.foreign.is_none();
         // A task that was never interrupted is owed nothing, whoever else was.
         if !is_plain || wait.started != epoch && entry.slot.as_ref().is_none_or(|slot| slot.hot != 0) {
+            return false;
+        }
+        wait.armed = Armed::Idle;
+        true
+    }
+
+    /// The same if somebody else has disarmed what was armed.
+    #[inline(always)]
+    pub(crate) fn quit_own(&mut self, index: u32, epoch: u64) -> bool {
+        let Some(Entry { wait, .. }) = self.entries.try_get_mut(index) else {
+            return false;
+        };
+        if wait.is_linked(index) || wait.foreign.is_some() || wait.started != epoch {
             return false;
         }
         wait.armed = Armed::Idle;

@@ -17,7 +17,7 @@ use std::rc::Rc;
 
 use crate::cell::Runnable;
 use crate::key::NONE;
-use crate::waits::Wait;
+use crate::waits::{Armed, Label, Wait};
 
 pub(crate) struct Entry {
     /// The task, as long as it has not ended.
@@ -45,6 +45,28 @@ impl Entry {
     #[inline(always)]
     pub(crate) fn may_wait(&self) -> bool {
         self.wait.is_idle() && self.first_wait == NONE
+    }
+
+    /// The task begins to wait in its own node for something that is `armed`, if the node is free. If not, nothing has
+    /// happened.
+    #[inline(always)]
+    pub(crate) fn begin_wait(
+        &mut self,
+        armed: Armed,
+        label: Label,
+        place: &'static Location<'static>,
+        epoch: &u64,
+    ) -> bool {
+        if !self.may_wait() {
+            return false;
+        }
+        let wait = &mut self.wait;
+        wait.place = place;
+        wait.label = label;
+        wait.started = *epoch;
+        wait.scope = NONE;
+        wait.armed = armed;
+        true
     }
 
     /// Whether an operation waits in the task, or anything was opened in it.

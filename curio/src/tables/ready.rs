@@ -1,6 +1,6 @@
 //! The ready queue: which tasks run, and in which order.
 
-use super::{Next, QUEUED, Tables};
+use super::{Next, QUEUED, Slot, Tables};
 use crate::key::Key;
 
 /// A queue of numbers: what is behind `first` in a vector. The room before that is used again when the vector is full. (A
@@ -31,12 +31,25 @@ impl Queue {
 
     /// The same, if there is room for it at once.
     #[inline(always)]
-    pub(super) fn try_push(&mut self, number: u32) -> bool {
+    fn try_push(&mut self, number: u32) -> bool {
         let has_room = self.places.len() < self.places.capacity();
         if has_room {
             self.places.push(number);
         }
         has_room
+    }
+
+    /// Puts a task at the end, unless it is there, if there is room for it at once.
+    #[inline(always)]
+    pub(super) fn queue(&mut self, task: u32, slot: &mut Slot) -> bool {
+        if slot.is_queued() {
+            return true;
+        }
+        let pushed = self.try_push(task);
+        if pushed {
+            slot.set_queued();
+        }
+        pushed
     }
 
     #[inline(always)]

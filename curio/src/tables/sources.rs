@@ -1,5 +1,6 @@
 //! The sockets in the tables: who waits for which, and what an event does.
 
+use std::panic::Location;
 use std::rc::Rc;
 
 use super::Tables;
@@ -73,6 +74,31 @@ impl Tables {
         }
     }
 
+    /// The same, and the whole beginning of the wait, if the task waits in its own node and nobody looks on. If not, nothing
+    /// has happened. The seat is free.
+    #[inline(always)]
+    pub(crate) fn seat_own(
+        &mut self,
+        task: Key,
+        source: &Source,
+        direction: Direction,
+        place: &'static Location<'static>,
+    ) -> bool {
+        let Tables {
+            waits, epoch, log, ..
+        } = self;
+        let entry = source.key().index();
+        let armed = match direction {
+            Direction::Read => Armed::Reader(entry),
+            Direction::Write => Armed::Writer(entry),
+        };
+        let seated = log.is_none() && waits.begin_own(task.index(), armed, direction.into(), place, epoch);
+        if seated {
+            source.seat(direction).set(Some(task));
+        }
+        seated
+    }
+
     /// Takes back what `arm_source` has done.
     #[cold]
     pub(super) fn disarm_source(&mut self, entry: u32, direction: Direction) {
@@ -87,6 +113,12 @@ impl Tables {
         // So nothing is armed any more.
         self.waits.get_mut(wait.index()).armed = Armed::Notified;
         self.end_wait(wait.index(), true);
+    }
+
+    /// The same if nobody looks on, and there is nothing to be seen to. If not, nothing has happened.
+    #[inline(always)]
+    pub(crate) fn quit_seat(&mut self, wait: Key) -> bool {
+        self.log.is_none() && self.waits.quit_own(wait.index(), self.epoch)
     }
 
     /// The number by which activations know a socket.
@@ -109,6 +141,7 @@ impl Tables {
         for (wait, direction) in [(reader, Direction::Read), (writer, Direction::Write)] {
             if let Some(wait) = wait
                 && readiness::concerns(bits, direction)
+                && !self.wake_own(wait.index())
             {
                 self.wake(wait.index());
             }

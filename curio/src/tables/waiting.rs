@@ -2,7 +2,7 @@
 
 use std::panic::Location;
 
-use super::{Afterwards, Tables};
+use super::{Afterwards, Entry, Tables};
 use crate::key::{Key, NONE};
 use crate::readiness::Direction;
 use crate::timers::Target;
@@ -196,6 +196,24 @@ impl Tables {
         }
     }
 
+    /// The same if the operation is nothing but what its task waits in, and nobody looks on. If not, nothing has happened.
+    #[inline(always)]
+    pub(crate) fn wake_own(&mut self, index: u32) -> bool {
+        let Tables {
+            waits, ready, log, ..
+        } = self;
+        let Some(Entry {
+            slot: Some(slot),
+            wait,
+            ..
+        }) = waits.entries.try_get_mut(index)
+        else {
+            return false;
+        };
+        let is_plain = wait.task == index && wait.foreign.is_none() && log.is_none();
+        is_plain && ready.queue(index, slot)
+    }
+
     #[inline(never)]
     fn wake_slowly(&mut self, index: u32) {
         self.note_wake(index);
@@ -244,16 +262,7 @@ impl Tables {
     #[inline(always)]
     pub(crate) fn notify_own(&mut self, list: u32) -> Option<Chosen> {
         let ready = &mut self.ready;
-        self.waits.choose_own(list, |task, slot| {
-            if slot.is_queued() {
-                return true;
-            }
-            let pushed = ready.try_push(task);
-            if pushed {
-                slot.set_queued();
-            }
-            pushed
-        })
+        self.waits.choose_own(list, |task, slot| ready.queue(task, slot))
     }
 
     /// Notifies all operations on a primitive's list, in the order in which they came.

@@ -11,6 +11,7 @@ use crate::error::{Busy, Error, Result};
 use crate::key::Key;
 use crate::readiness::{Direction, Source};
 use crate::tables::Tables;
+use crate::waker;
 
 impl Waiting {
     /// Tries a system call on a socket, and waits if it would block. `call` tells besides its result whether the socket
@@ -30,10 +31,11 @@ impl Waiting {
         if !source.is_ready(direction) {
             return self.wait_io(source, direction, cx, place);
         }
-        match self.may_try(source, direction) {
-            Some(Permit::Granted) => {}
-            Some(Permit::Spent) => return pause(cx),
-            None => return self.refuse_io(source, direction),
+        if !self.may_try(source, direction) {
+            return self.refuse_io(source, direction);
+        }
+        if !context::spend() {
+            return pause(cx);
         }
         match call() {
             Ok((value, short)) => {
@@ -51,21 +53,8 @@ impl Waiting {
 
     /// Whether the socket is that of the kernel that runs, and nobody waits for it but this operation, if it has waited.
     #[inline]
-    fn may_try(&self, source: &Source, direction: Direction) -> Option<Permit> {
-        if self.is_taken(source, direction) {
-            return None;
-        }
-        context::with(|context| {
-            let context = context?;
-            if !source.key().is_kin(context.task.get()) {
-                return None;
-            }
-            Some(if context.spend() {
-                Permit::Granted
-            } else {
-                Permit::Spent
-            })
-        })
+    fn may_try(&self, source: &Source, direction: Direction) -> bool {
+        !self.is_taken(source, direction) && source.key().is_kin(context::running_task())
     }
 
     /// Whether another operation has the seat.
@@ -76,7 +65,7 @@ impl Waiting {
     }
 
     /// The socket is not ready: the operation waits for it.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn wait_io<R>(
         &mut self,
         source: &Source,
@@ -85,12 +74,50 @@ impl Waiting {
         place: &'static Location<'static>,
     ) -> Poll<Result<R>> {
         match direction {
+            Direction::Read if self.begin_io::<true>(source, cx, place) => Poll::Pending,
             Direction::Read => self.wait_in_direction::<R, true>(source, cx, place),
+            Direction::Write if self.begin_io::<false>(source, cx, place) => Poll::Pending,
             Direction::Write => self.wait_in_direction::<R, false>(source, cx, place),
         }
     }
 
+    /// The same, if all is as it nearly always is: the socket is of this kernel, nobody looks on, nobody interrupts the task,
+    /// it waits in nothing else, and there is neither a timeout nor a combinator around the operation. False: it is not so,
+    /// and nothing has happened.
+    #[inline(never)]
+    fn begin_io<const READS: bool>(
+        &mut self,
+        source: &Source,
+        cx: &TaskContext<'_>,
+        place: &'static Location<'static>,
+    ) -> bool {
+        let direction = if READS { Direction::Read } else { Direction::Write };
+        context::with(|context| {
+            let (Some(context), Some(task)) = (context, context::running_task()) else {
+                return false;
+            };
+            let is_free = self.key.is_none() && source.seat(direction).get().is_none();
+            if !is_free
+                || !source.key().is_kin(Some(task))
+                || source.is_gone()
+                || !context.is_undisturbed()
+                || !waker::is_of(task, cx.waker())
+            {
+                return false;
+            }
+            let Ok(mut tables) = context.tables.try_borrow_mut() else {
+                return false;
+            };
+            let begun = tables.seat_own(task, source, direction, place);
+            if begun {
+                self.key = Some(task);
+            }
+            begun
+        })
+    }
+
     /// There is one for each direction, as that decides about much of what is done.
+    #[cold]
     #[inline(never)]
     fn wait_in_direction<R, const READS: bool>(
         &mut self,
@@ -157,8 +184,39 @@ impl Waiting {
     /// A system call has succeeded for an operation that has waited.
     #[inline(never)]
     fn complete_io(&mut self, seat: &Cell<Option<Key>>) {
+        if !self.quit_seat(seat) {
+            self.complete_slowly(seat);
+        }
+    }
+
+    /// The same, if the operation has the seat, and there is nothing else to be seen to. If not, nothing has happened.
+    #[inline(always)]
+    fn quit_seat(&mut self, seat: &Cell<Option<Key>>) -> bool {
+        context::with(|context| {
+            let (Some(context), Some(wait)) = (context, self.key) else {
+                return false;
+            };
+            // So the node is there (I11).
+            if !Key::are_same(seat.get(), self.key) {
+                return false;
+            }
+            let Ok(mut tables) = context.tables.try_borrow_mut() else {
+                return false;
+            };
+            let quit = tables.quit_seat(wait);
+            if quit {
+                seat.set(None);
+                self.key = None;
+            }
+            quit
+        })
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn complete_slowly(&mut self, seat: &Cell<Option<Key>>) {
         match self.key {
-            // Nearly always. So the node is there (I11).
+            // So the node is there (I11).
             Some(wait) if Key::are_same(seat.get(), self.key) => {
                 seat.set(None);
                 self.key = None;
@@ -171,13 +229,6 @@ impl Waiting {
             _ => self.complete(),
         }
     }
-}
-
-/// Whether an operation may try its system call.
-enum Permit {
-    Granted,
-    /// The task has had its share of this run.
-    Spent,
 }
 
 /// The task is to come back.
