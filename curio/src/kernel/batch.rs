@@ -3,6 +3,7 @@
 //! The loop is the hottest code there is, and most programs have nobody who looks on. So whatever only some want is decided
 //! before a batch and not for each run: there are three ways through the same function.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Context as TaskContext;
 
 use super::{Kernel, Main};
@@ -18,6 +19,9 @@ const PLAIN: u8 = 0;
 const SHOWN: u8 = 1;
 /// everything is told to somebody, or the order is shuffled.
 const TOLD: u8 = 2;
+
+/// Whether a monitor that is not there is wanted.
+static NOBODY: AtomicBool = AtomicBool::new(false);
 
 impl Kernel {
     /// Runs up to `count` tasks that are ready.
@@ -40,12 +44,13 @@ impl Kernel {
     fn run_tasks<const WAY: u8>(&self, count: usize, main: &mut Main<'_>) -> usize {
         let context = &*self.context;
         let mut failure = None;
-        let observed = WAY != PLAIN && context.activations.is_some();
+        let observed = WAY == SHOWN || WAY == TOLD && context.activations.is_some();
         let mut recorded = WAY == TOLD && observed && self.is_recorded();
         let mirror = context.mirror.as_deref().filter(|_| observed);
+        let wanted = mirror.map_or(&NOBODY, Mirror::wanted);
         let mut left = count;
         while left > 0 {
-            if WAY != PLAIN && mirror.is_some_and(Mirror::is_wanted) {
+            if WAY != PLAIN && wanted.load(Ordering::Relaxed) {
                 recorded = self.answer(main);
                 // The main task was looked at, and has ended; or there is more to do from now on.
                 if main.done || recorded && WAY == SHOWN {

@@ -88,6 +88,11 @@ impl Mirror {
         self.wanted.load(Ordering::Relaxed)
     }
 
+    /// The same, for who asks again and again.
+    pub(crate) fn wanted(&self) -> &AtomicBool {
+        &self.wanted
+    }
+
     /// Does what was asked for. No borrow of the tables is held meanwhile, and no task runs.
     #[cold]
     pub(crate) fn answer(&self, context: &Context) {

@@ -64,7 +64,7 @@ impl<'a> CancelWithin<'a> {
 impl<T> Future for Join<'_, T> {
     type Output = Result<T>;
 
-    #[inline]
+    #[inline(always)]
     fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Result<T>> {
         let Join { task, header, .. } = *self;
         let ended = self.end.poll(header, task.handle.key, cx);
