@@ -118,9 +118,7 @@ fn one_that_was_cancelled_and_does_not_end_is_marked() {
         Ok(())
     });
     let mut client = Local::connect(&place.socket());
-    let table = client.ask_until("ps", |table| {
-        table.contains(" stubborn ") && row(table, "stubborn")[1] == "TIME_SLEEP"
-    });
+    let table = client.ask_until("ps", |table| is(table, "stubborn", "TIME_SLEEP"));
     assert!(!table.contains("cancelled"));
     client.ask(&format!("cancel {}", row(&table, "stubborn")[0]));
     client.ask_until("ps", |table| {

@@ -200,12 +200,20 @@ impl<S: Read + Write> Client<S> {
 
 /// The cells of the row of this task.
 fn row<'a>(table: &'a str, name: &str) -> Vec<&'a str> {
+    find_row(table, name).unwrap_or_else(|| panic!("{name} is not in\n{table}"))
+}
+
+fn find_row<'a>(table: &'a str, name: &str) -> Option<Vec<&'a str>> {
     let rows = table
         .lines()
         .map(|line| line.split_whitespace().collect::<Vec<_>>());
     rows.filter(|cells| cells.len() > 5)
         .find(|cells| cells[5] == name)
-        .unwrap_or_else(|| panic!("{name} is not in\n{table}"))
+}
+
+/// Whether this task is there, in this state.
+fn is(table: &str, name: &str, state: &str) -> bool {
+    find_row(table, name).is_some_and(|cells| cells[1] == state)
 }
 
 fn open_files() -> usize {

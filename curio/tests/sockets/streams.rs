@@ -473,6 +473,8 @@ mod futures_io {
                 let (waited, talked) = futures::join!(timeout_after(5 * MS, given_up), talks);
                 is_timeout(waited);
                 talked?;
+                // Both may have been due at once: what was sent is to be seen by the kernel.
+                sleep(MS).await?;
 
                 let task = spawn(async move {
                     assert!(AsyncReadExt::read(&mut s, &mut [0; 10]).now_or_never().is_none() != data_comes);
