@@ -145,11 +145,16 @@ impl Line {
         received
     }
 
-    /// The operation is over without having received anything. True if it had been handed something: that is the
-    /// caller's, to pass it on.
+    /// The operation is over without having received anything, if it still waits. True if it had been handed something: that
+    /// is the caller's, to pass it on.
+    #[inline]
+    pub(crate) fn leave(&self, waiting: &mut Waiting) -> bool {
+        waiting.is_waiting() && self.leave_early(waiting)
+    }
+
     #[cold]
     #[inline(never)]
-    pub(crate) fn leave(&self, waiting: &mut Waiting) -> bool {
+    fn leave_early(&self, waiting: &mut Waiting) -> bool {
         let granted = self.list.dismiss(waiting);
         if granted {
             self.settle();

@@ -5,7 +5,6 @@
 
 use std::fmt;
 use std::future::Future;
-use std::io;
 use std::panic::Location;
 use std::pin::Pin;
 use std::task::{Context as TaskContext, Poll, ready};
@@ -13,7 +12,8 @@ use std::task::{Context as TaskContext, Poll, ready};
 use super::File;
 use super::operations::{FIRST, LARGEST, read_some, unexpected};
 use super::step::{Answer, Call, Done};
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::stream::lines::{text, text_without_end};
 use crate::traps;
 
 impl File {
@@ -52,7 +52,7 @@ impl File {
     ///
     /// # Errors
     ///
-    /// [`Error::Io`] with [`InvalidData`](io::ErrorKind::InvalidData) if the line is not UTF-8; then nothing has
+    /// [`Error::Io`] with [`InvalidData`](std::io::ErrorKind::InvalidData) if the line is not UTF-8; then nothing has
     /// been read. Otherwise as for [`read_until`](File::read_until).
     ///
     /// ```
@@ -156,13 +156,6 @@ impl<'a> Search<'a> {
             self.call.file.consume(len);
         }
     }
-}
-
-fn text(line: &[u8]) -> Result<&str> {
-    std::str::from_utf8(line).map_err(|error| {
-        let text = format!("a line that is no text: {error}");
-        Error::Io(io::Error::new(io::ErrorKind::InvalidData, text))
-    })
 }
 
 /// The operation of [`File::read_until`].
@@ -276,11 +269,7 @@ impl Future for NextLine<'_> {
             Ok(len) => len,
             Err(error) => return Poll::Ready(Some(Err(error))),
         };
-        let line = search.line(len);
-        let line = line
-            .strip_suffix(b"\n")
-            .map_or(line, |line| line.strip_suffix(b"\r").unwrap_or(line));
-        let line = text(line).map(str::to_string);
+        let line = text_without_end(search.line(len));
         if line.is_ok() {
             search.consume(len);
         }

@@ -337,7 +337,7 @@ impl Call {
 
     /// What was handed to it goes to the next.
     fn leave_line(&mut self, waiting: &mut Waiting) {
-        if self.queued && waiting.is_waiting() && self.pool.line.leave(waiting) {
+        if self.queued && self.pool.line.leave(waiting) {
             self.pool.give_slot_back();
         }
     }

@@ -140,8 +140,17 @@ impl<S: Readable> Future for ReadLine<'_, S> {
     }
 }
 
-fn text(line: &[u8]) -> Result<&str> {
+/// A line as text.
+pub(crate) fn text(line: &[u8]) -> Result<&str> {
     std::str::from_utf8(line).map_err(|error| invalid(format!("a line that is no text: {error}")))
+}
+
+/// A line as text without its end.
+pub(crate) fn text_without_end(line: &[u8]) -> Result<String> {
+    let line = line
+        .strip_suffix(b"\n")
+        .map_or(line, |line| line.strip_suffix(b"\r").unwrap_or(line));
+    text(line).map(str::to_string)
 }
 
 /// The lines of a stream; see [`Stream::lines`].
@@ -194,11 +203,7 @@ impl<S: Readable> Future for NextLine<'_, S> {
             Ok(len) => len,
             Err(error) => return Poll::Ready(Some(Err(error))),
         };
-        let line = &stream.buffer.filled()[..len];
-        let line = line
-            .strip_suffix(b"\n")
-            .map_or(line, |line| line.strip_suffix(b"\r").unwrap_or(line));
-        let line = text(line).map(str::to_string);
+        let line = text_without_end(&stream.buffer.filled()[..len]);
         if line.is_ok() {
             stream.buffer.consume(len);
         }

@@ -45,7 +45,7 @@ pub(crate) mod buffer;
 mod descriptor;
 #[cfg(feature = "futures-io")]
 mod futures_io;
-mod lines;
+pub(crate) mod lines;
 mod reading;
 mod split;
 mod writing;

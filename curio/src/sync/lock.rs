@@ -273,14 +273,6 @@ impl<T> Lock<T> {
     /// An operation leaves the line without a guard.
     #[inline]
     pub(super) fn leave(&self, waiting: &mut Waiting) {
-        if waiting.is_waiting() {
-            self.leave_line(waiting);
-        }
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn leave_line(&self, waiting: &mut Waiting) {
         if self.0.line.leave(waiting) {
             self.release();
         }

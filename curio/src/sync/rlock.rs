@@ -179,7 +179,7 @@ impl<T> RLock<T> {
     }
 
     fn leave(&self, waiting: &mut Waiting) {
-        if waiting.is_waiting() && self.0.line.leave(waiting) {
+        if self.0.line.leave(waiting) {
             self.release();
         }
     }

@@ -206,14 +206,6 @@ impl Semaphore {
     /// An operation leaves the line without a permit.
     #[inline]
     fn leave(&self, waiting: &mut Waiting) {
-        if waiting.is_waiting() {
-            self.leave_line(waiting);
-        }
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn leave_line(&self, waiting: &mut Waiting) {
         if self.0.line.leave(waiting) {
             self.release();
         }

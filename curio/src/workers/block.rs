@@ -177,7 +177,6 @@ impl<K, F, T> BlockInThread<K, F, T> {
     /// Leaves the line; what was handed to it meanwhile goes to the next.
     fn leave(&mut self) {
         if let Stage::Queued(gate, _) = &self.stage
-            && self.waiting.is_waiting()
             && gate.line.leave(&mut self.waiting)
         {
             drop(Inside(gate.clone(), None));
