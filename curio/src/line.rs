@@ -145,21 +145,22 @@ impl Line {
         received
     }
 
-    /// The operation is over without having received anything, if it still waits. True if it had been handed something: that
-    /// is the caller's, to pass it on.
+    /// The operation is over without having received anything, if it still waits. If it had been handed something, that is
+    /// passed on.
     #[inline]
-    pub(crate) fn leave(&self, waiting: &mut Waiting) -> bool {
-        waiting.is_waiting() && self.leave_early(waiting)
+    pub(crate) fn leave(&self, waiting: &mut Waiting, pass_on: impl FnOnce()) {
+        if waiting.is_waiting() {
+            self.leave_early(waiting, pass_on);
+        }
     }
 
     #[cold]
     #[inline(never)]
-    fn leave_early(&self, waiting: &mut Waiting) -> bool {
-        let granted = self.list.dismiss(waiting);
-        if granted {
+    fn leave_early(&self, waiting: &mut Waiting, pass_on: impl FnOnce()) {
+        if self.list.dismiss(waiting) {
             self.settle();
+            pass_on();
         }
-        granted
     }
 
     /// How many things had been handed to operations whose kernel is gone (N3): they are the caller's.

@@ -337,8 +337,8 @@ impl Call {
 
     /// What was handed to it goes to the next.
     fn leave_line(&mut self, waiting: &mut Waiting) {
-        if self.queued && self.pool.line.leave(waiting) {
-            self.pool.give_slot_back();
+        if self.queued {
+            self.pool.line.leave(waiting, || self.pool.give_slot_back());
         }
     }
 }

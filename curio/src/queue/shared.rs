@@ -230,17 +230,13 @@ impl<T> Shared<T> {
     /// A getter goes; if it was chosen, somebody else is now (Q3).
     #[cold]
     pub(super) fn leave_getters(&self, waiting: &mut Waiting) {
-        if self.getters.leave(waiting) {
-            self.settle();
-        }
+        self.getters.leave(waiting, || self.settle());
     }
 
     /// The same for a putter.
     #[cold]
     pub(super) fn leave_putters(&self, waiting: &mut Waiting) {
-        if self.putters.leave(waiting) {
-            self.settle();
-        }
+        self.putters.leave(waiting, || self.settle());
     }
 }
 

@@ -273,9 +273,7 @@ impl<T> Lock<T> {
     /// An operation leaves the line without a guard.
     #[inline]
     pub(super) fn leave(&self, waiting: &mut Waiting) {
-        if self.0.line.leave(waiting) {
-            self.release();
-        }
+        self.0.line.leave(waiting, || self.release());
     }
 }
 

@@ -179,9 +179,7 @@ impl<T> RLock<T> {
     }
 
     fn leave(&self, waiting: &mut Waiting) {
-        if self.0.line.leave(waiting) {
-            self.release();
-        }
+        self.0.line.leave(waiting, || self.release());
     }
 }
 

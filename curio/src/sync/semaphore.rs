@@ -206,9 +206,7 @@ impl Semaphore {
     /// An operation leaves the line without a permit.
     #[inline]
     fn leave(&self, waiting: &mut Waiting) {
-        if self.0.line.leave(waiting) {
-            self.release();
-        }
+        self.0.line.leave(waiting, || self.release());
     }
 }
 

@@ -176,10 +176,9 @@ impl<K, F, T> Unpin for BlockInThread<K, F, T> {}
 impl<K, F, T> BlockInThread<K, F, T> {
     /// Leaves the line; what was handed to it meanwhile goes to the next.
     fn leave(&mut self) {
-        if let Stage::Queued(gate, _) = &self.stage
-            && gate.line.leave(&mut self.waiting)
-        {
-            drop(Inside(gate.clone(), None));
+        if let Stage::Queued(gate, _) = &self.stage {
+            gate.line
+                .leave(&mut self.waiting, || drop(Inside(gate.clone(), None)));
         }
     }
 }
