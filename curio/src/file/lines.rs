@@ -52,8 +52,8 @@ impl File {
     ///
     /// # Errors
     ///
-    /// [`Error::Io`] with [`InvalidData`](std::io::ErrorKind::InvalidData) if the line is not UTF-8; then nothing has
-    /// been read. Otherwise as for [`read_until`](File::read_until).
+    /// [`Error::Io`](crate::Error::Io) with [`InvalidData`](std::io::ErrorKind::InvalidData) if the line is not UTF-8;
+    /// then nothing has been read. Otherwise as for [`read_until`](File::read_until).
     ///
     /// ```
     /// use curio::file::File;

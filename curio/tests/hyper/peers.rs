@@ -76,11 +76,14 @@ fn wrk_finds_no_errors() {
     }
     cleanly(async || {
         let (site, addr, server) = site()?;
-        let args = ["-t1", "-c64", "-d1s", "--latency"].map(String::from).to_vec();
+        let args = ["-t1", "-c64", "-d1s", "--timeout", "60s"]
+            .map(String::from)
+            .to_vec();
         let said = run("wrk", [args, vec![format!("http://{addr}/")]].concat()).await?;
         assert!(!said.contains("Socket errors"), "{said}");
         assert!(!said.contains("Non-2xx"), "{said}");
-        assert!(site.requests.get() > 500, "{said}");
+        // More than one on a connection.
+        assert!(site.requests.get() > 70, "{said}");
         assert!(site.connections.get() < 70, "{said}");
         server.cancel().await
     });
