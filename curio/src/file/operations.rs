@@ -134,7 +134,7 @@ impl Call<'_> {
     }
 
     /// Waits until the file is settled, and tells whether a write that was left behind has failed.
-    fn poll_failure(&mut self, cx: &mut TaskContext<'_>) -> Poll<Result<()>> {
+    pub(super) fn poll_failure(&mut self, cx: &mut TaskContext<'_>) -> Poll<Result<()>> {
         ready!(self.settle(cx))?;
         Poll::Ready(match self.file.failed.take() {
             Some(error) => Err(Error::Io(error)),
@@ -425,57 +425,6 @@ impl Future for Flush<'_> {
     }
 }
 
-/// The operation of [`File::seek`] and of all that asks the system for one thing.
-#[must_use = "it does nothing unless it is awaited"]
-pub struct Ask<'a, R> {
-    call: Call<'a>,
-    work: Option<Work>,
-    read: fn(Answer) -> Option<R>,
-    syncs: bool,
-}
-
-impl<'a, R> Ask<'a, R> {
-    pub(super) fn new(
-        file: &'a mut File,
-        work: Work,
-        read: fn(Answer) -> Option<R>,
-        syncs: bool,
-        place: &'static Location<'static>,
-    ) -> Ask<'a, R> {
-        Ask {
-            call: Call::new(file, place),
-            work: Some(work),
-            read,
-            syncs,
-        }
-    }
-}
-
-impl<R> Future for Ask<'_, R> {
-    type Output = Result<R>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Result<R>> {
-        let Ask {
-            call,
-            work,
-            read,
-            syncs,
-        } = &mut *self;
-        if *syncs && let Err(error) = ready!(call.poll_failure(cx)) {
-            return Poll::Ready(Err(error));
-        }
-        let done = ready!(call.poll(cx, false, |_| match work.take() {
-            Some(work) => work,
-            None => panic!("an operation on a file was polled after it had completed"),
-        }));
-        Poll::Ready(match done {
-            Done::Answer(Ok(answer)) => read(answer).ok_or_else(|| unexpected(Ok(Answer::Nothing))),
-            Done::Answer(Err(error)) => Err(Error::Io(error)),
-            Done::Interrupted(error, _) => Err(error),
-        })
-    }
-}
-
 /// The operation of [`File::into_std`].
 #[must_use = "it does nothing unless it is awaited"]
 pub struct IntoStd {
@@ -540,6 +489,5 @@ debug!(
     Write<'a>,
     WriteAll<'a>,
     Flush<'a>,
-    Ask<'a, R>,
     IntoStd,
 );
