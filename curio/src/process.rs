@@ -51,7 +51,7 @@
 //! | statics, environment, current directory | those of a program that has just started; what a function leaves there, the next one finds |
 //! | standard output and error | those of this program |
 //! | standard input | empty |
-//! | all other files | none, even those which are not marked to be closed |
+//! | all other files | none, even those which are not marked to be closed; and none but these go to a process that a function forks |
 //! | Ctrl-C | does nothing to it: the whole program gets it, and this process decides. To programs that a function starts it does what it always does |
 //! | other signals | do what they do |
 //! | when this process dies | it dies at once |
@@ -59,6 +59,8 @@
 //! A function may do there what it likes: start threads, run a kernel, or more processes of its own, exit. Two things are not
 //! as in `main`, because that has not begun: [`std::env::args`] has the program's name at most, and a C++ library that is linked
 //! statically may not have been initialized.
+//!
+//! A program that has more rights than whoever starts it (setuid) has no workers: whoever starts it could have them call anything.
 //!
 //! # What can go wrong
 //!

@@ -540,6 +540,53 @@ fn who_leaves_a_worker_that_has_hung_up_kills_it_at_once() {
     });
 }
 
+/// Forks, as some libraries do. What comes of it lives on, with whatever the worker had. Both numbers are written down.
+#[cfg(target_os = "linux")]
+fn forked(path: PathBuf) {
+    // SAFETY: what it makes does nothing but sleep.
+    let other = unsafe { libc::fork() };
+    if other == 0 {
+        loop {
+            // SAFETY: it takes a number.
+            unsafe { libc::sleep(1000) };
+        }
+    }
+    fs::write(path.with_extension("fork"), other.to_string()).unwrap();
+    announced(path);
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_worker_that_has_forked_ends_all_the_same() {
+    with_one_worker(async || {
+        let announcement = Announcement::new();
+        let call = spawn(run_in_process(forked, announcement.0.clone()));
+        let id = announcement.wait().await?;
+        let file = announcement.0.with_extension("fork");
+        let other: u32 = fs::read_to_string(&file)?.parse().unwrap();
+        fs::remove_file(&file)?;
+        // What was forked has nothing that it could write to, and the number is taken all the same.
+        let files = fs::read_dir(format!("/proc/{other}/fd"))?.flatten();
+        let files: BTreeSet<PathBuf> = files.map(|entry| fs::read_link(entry.path()).unwrap()).collect();
+        kill(id, SIGKILL);
+        let ended = timeout_after(LIMIT, call.join()).await;
+        // SAFETY: it takes numbers.
+        assert_eq!(unsafe { libc::kill(other as i32, libc::SIGKILL) }, 0);
+        let Err(Error::Task(killed)) = ended else {
+            panic!("{ended:?}")
+        };
+        assert!(killed.to_string().contains("was killed by SIGKILL"), "{killed}");
+        assert!(files.contains(&PathBuf::from("/dev/null")), "{files:?}");
+        assert!(
+            files
+                .iter()
+                .all(|file| !file.to_string_lossy().starts_with("socket:")),
+            "{files:?}"
+        );
+        Ok(())
+    });
+}
+
 #[test]
 fn a_program_that_ignores_the_end_of_children_is_told_of_it() {
     // As a program inherits it from one that does not want to know of its children. The system then forgets them at once, and
@@ -1039,18 +1086,13 @@ fn a_worker_has_no_files_but_its_own() {
         } = run_in_process(surroundings, ()).await?;
         other.cancel().await?;
         let numbers: Vec<i32> = files.iter().map(|(number, _)| *number).collect();
-        assert_eq!(numbers, [0, 1, 2, 3, 4], "{files:?}");
+        assert_eq!(numbers, [0, 1, 2, 3], "{files:?}");
         assert_eq!(files[0].1, PathBuf::from("/dev/null"));
         for n in [1, 2] {
             assert_eq!(files[n].1, fs::read_link(format!("/proc/self/fd/{n}")).unwrap());
         }
-        // The connection, and the watch over it.
-        assert!(
-            files[3..]
-                .iter()
-                .all(|(_, file)| file.to_string_lossy().starts_with("socket:")),
-            "{files:?}"
-        );
+        // The connection.
+        assert!(files[3].1.to_string_lossy().starts_with("socket:"), "{files:?}");
         assert!(!is_marked);
         assert_eq!(arguments, 1);
         // And none of them goes to a child of the worker.
@@ -1238,6 +1280,52 @@ fn a_worker_that_cannot_be_one_does_not_run_the_program() {
         let errors = String::from_utf8_lossy(&output.stderr);
         assert!(errors.contains("standard input of a worker"), "{errors}");
         assert!(!output.status.success());
+    });
+}
+
+/// Whoever starts a program that has more rights than they (setuid) says what is in its environment, and what its standard input
+/// is. If that made a worker of it, they could have it call anything.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_program_with_more_rights_is_no_worker() {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+    use std::os::unix::process::CommandExt;
+    // SAFETY: it has no arguments.
+    if unsafe { libc::geteuid() } != 0 {
+        println!("skipped: only the superuser can give rights away");
+        return;
+    }
+    alone(|| {
+        let copy = Announcement::new();
+        fs::copy(std::env::current_exe().unwrap(), &copy.0).unwrap();
+        fs::set_permissions(&copy.0, fs::Permissions::from_mode(0o4755)).unwrap();
+        let found = fs::metadata(&copy.0).unwrap();
+        let (ours, theirs) = std::os::unix::net::UnixStream::pair().unwrap();
+        let greeting = [
+            u64::from_ne_bytes(*b"curio\0\x01\xfe"),
+            found.dev(),
+            found.ino(),
+            found.size(),
+            found.mtime().cast_unsigned(),
+            found.mtime_nsec().cast_unsigned(),
+        ];
+        // A function at an address where there is none.
+        let request = [greeting[0] + 1, 0x4141_4141_4141_4141, 0, 0];
+        for number in greeting.into_iter().chain(request) {
+            std::io::Write::write_all(&mut &ours, &number.to_ne_bytes()).unwrap();
+        }
+        let mut command = Command::new("sh");
+        command
+            .args(["-c", "ulimit -c 0; exec \"$0\" --list"])
+            .arg(&copy.0);
+        command.env("CURIO_WORKER", "1").uid(65534).gid(65534);
+        let output = command
+            .stdin(std::os::fd::OwnedFd::from(theirs))
+            .output()
+            .unwrap();
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(errors.contains("more rights"), "{:?} {errors}", output.status);
+        assert_eq!(String::from_utf8_lossy(&output.stdout), "");
     });
 }
 

@@ -50,7 +50,8 @@ const PROCESS_WAIT: Label = Label::new(&"PROCESS_WAIT");
 /// # Errors
 ///
 /// [`Error::Other`] around a [`WorkerError`], if the function panicked, or the process exited, crashed or was killed.
-/// [`Error::Io`] if the system starts no process. [`Error::NoKernel`] outside of a task. What the function itself gives, a
+/// [`Error::Io`] if the system starts no process, or with [`PermissionDenied`](std::io::ErrorKind::PermissionDenied) if the program
+/// has more rights than whoever has started it. [`Error::NoKernel`] outside of a task. What the function itself gives, a
 /// `Result` too, is the value.
 ///
 /// ```

@@ -9,16 +9,21 @@
 //!     lies at the same distance from `CONSTRUCTOR` there is the same function.
 //! E3. A worker comes in before `main`. There is one thread, nobody has files, and none of this program's statics has been
 //!     used yet, but by constructors of others.
+//! E4. Whoever can make a worker of a program can have it call anything. That is nothing to whoever could have started a program of
+//!     their own instead, and everything where the program has more rights than they. So such a program is never a worker.
+//! E5. The connection is the worker's alone. A child that it forks does not have it, or the connection would not end with the
+//!     worker. (One that is executed has none of its files.)
 
 #![allow(unsafe_code)]
 
 use std::fs;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicI32, Ordering};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -58,6 +63,10 @@ fn inherited() -> Option<UnixStream> {
     {
         return None;
     }
+    assert!(
+        !has_more_rights(),
+        "a program with more rights than whoever has started it (setuid) cannot be a worker"
+    );
     // SAFETY: nobody else is about who could look at the environment (E3).
     unsafe { std::env::remove_var(MARK) };
     close_others();
@@ -68,6 +77,17 @@ fn inherited() -> Option<UnixStream> {
     // SAFETY: both descriptors are open. Nobody has read standard input yet, so there is no buffer to be wrong (E3).
     unsafe { libc::dup2(nothing.as_raw_fd(), 0) };
     Some(socket)
+}
+
+/// Whether this program has rights that whoever has started it does not have (E4).
+pub(super) fn has_more_rights() -> bool {
+    // SAFETY: they take a number at most.
+    #[cfg(target_os = "linux")]
+    let more = unsafe { libc::getauxval(libc::AT_SECURE) != 0 };
+    // SAFETY: they have no arguments.
+    #[cfg(not(target_os = "linux"))]
+    let more = unsafe { libc::getuid() != libc::geteuid() || libc::getgid() != libc::getegid() };
+    more
 }
 
 /// Closes what was inherited but for standard input, output and error. Whatever is open has no owner in here (E3).
@@ -257,8 +277,30 @@ pub(super) fn disregard(signal: i32) {
     }
 }
 
+/// Takes the connection away from what is forked from here, from now on (E5). What has its number there is no connection, but is not
+/// free either: whoever writes a reply to it writes nowhere.
+pub(super) fn keep_from_forks(socket: &UnixStream) {
+    static SOCKET: AtomicI32 = AtomicI32::new(-1);
+    extern "C" fn let_go() {
+        let socket = SOCKET.load(Ordering::Relaxed);
+        // SAFETY: all of this is allowed in a process that was just forked, and takes numbers and a constant text.
+        unsafe {
+            libc::close(socket);
+            let nothing = libc::open(c"/dev/null".as_ptr(), libc::O_RDWR | libc::O_CLOEXEC);
+            if nothing >= 0 && nothing != socket {
+                libc::dup2(nothing, socket);
+                libc::fcntl(socket, libc::F_SETFD, libc::FD_CLOEXEC);
+                libc::close(nothing);
+            }
+        }
+    }
+    SOCKET.store(socket.as_raw_fd(), Ordering::Relaxed);
+    // SAFETY: what it is given may be called in a process that was just forked. If there is no memory for it, nothing changes.
+    unsafe { libc::pthread_atfork(None, None, Some(let_go)) };
+}
+
 /// Waits until the other end of a socket is closed, without a look at what comes through it.
-pub(super) fn wait_for_end(socket: &OwnedFd) {
+pub(super) fn wait_for_end(socket: &UnixStream) {
     let mut entry = libc::pollfd {
         fd: socket.as_raw_fd(),
         events: 0,

@@ -6,7 +6,6 @@
 use std::any::Any;
 use std::cell::RefCell;
 use std::io::{Read, Write};
-use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -21,21 +20,23 @@ thread_local! {
 }
 
 pub(super) fn live(socket: UnixStream) -> ! {
-    greet(&socket);
+    // It is there until the process ends, for both threads.
+    let socket: &'static UnixStream = Box::leak(Box::new(socket));
+    greet(socket);
+    entry::keep_from_forks(socket);
     entry::disregard(libc::SIGINT);
     // As in any program of Rust, where this is done before `main`.
     entry::ignore(libc::SIGPIPE);
-    let watched = OwnedFd::from(socket.try_clone().expect("a descriptor for the watch"));
     std::thread::Builder::new()
         .name("curio-watch".into())
         .spawn(move || {
-            entry::wait_for_end(&watched);
+            entry::wait_for_end(socket);
             entry::leave()
         })
         .expect("a thread for the watch");
     note_places();
     let (mut inbox, mut reply) = (Inbox::default(), Vec::new());
-    while let Ok(Some((number, target, argument))) = inbox.request(&socket) {
+    while let Ok(Some((number, target, argument))) = inbox.request(socket) {
         wire::begin_reply(&mut reply);
         PLACE.take();
         let kind = catch_unwind(AssertUnwindSafe(|| target.run(argument, &mut reply)))
@@ -43,7 +44,7 @@ pub(super) fn live(socket: UnixStream) -> ! {
         // The worker may be killed before anybody flushes it.
         let _ = std::io::stdout().flush();
         wire::finish_reply(&mut reply, number, kind);
-        if (&socket).write_all(&reply).is_err() {
+        if (&mut &*socket).write_all(&reply).is_err() {
             break;
         }
     }

@@ -50,8 +50,16 @@ impl Worker {
     ///
     /// # Errors
     ///
-    /// [`Error::Io`] if the system has no descriptor or process left, [`WorkerError::OtherProgram`].
+    /// [`Error::Io`] if the system has no descriptor or process left, or this program has more rights than whoever has started
+    /// it (E4); [`WorkerError::OtherProgram`].
     pub(super) fn start(dying: Rc<Dying>) -> Result<Worker> {
+        if entry::has_more_rights() {
+            let text = "a program with more rights than whoever has started it (setuid) has none";
+            return Err(cannot_start(io::Error::new(
+                io::ErrorKind::PermissionDenied,
+                text,
+            )));
+        }
         let program = entry::program()?;
         if !Identity::of(program.clone()).is_ok_and(|now| now == Identity::own()) {
             return Err(WorkerError::OtherProgram.into());
