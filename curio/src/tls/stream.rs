@@ -335,6 +335,8 @@ impl<S: Carrier> Writable for TlsStream<S> {
         cx: &mut TaskContext<'_>,
         place: &'static Location<'static>,
     ) -> Poll<Result<()>> {
+        // Not in the middle of what another task writes.
+        ready!(self.poll_send(waiting, cx, place))?;
         self.session.borrow_mut().finish();
         ready!(self.poll_send(waiting, cx, place))?;
         Poll::Ready(self.finish_socket())

@@ -339,6 +339,8 @@ fn there_is_one_reader_and_one_writer() {
         ));
         assert!(matches!(one.write(b"x").await, Err(Error::Busy(Busy::Writer))));
         assert!(matches!(one.flush().await, Err(Error::Busy(Busy::Writer))));
+        // Nor is a goodbye said in the middle of what another writes.
+        assert!(matches!(one.shutdown().await, Err(Error::Busy(Busy::Writer))));
         let receiver = spawn(receive_all(two.clone()));
         writer.join().await?;
         assert!(receiver.join().await? == *data);
