@@ -1229,6 +1229,47 @@ fn workers_die_with_their_parent_whatever_they_do() {
 
 #[test]
 #[ignore = "only as the helper of the next one"]
+fn helper_whose_terminal_sends_control_c() {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    if !is_helper() {
+        return;
+    }
+    let over = AtomicBool::new(false);
+    let _watched = curio::SignalEvent::new([SIGINT]).unwrap();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !over.load(Ordering::SeqCst) {
+                // SAFETY: it takes numbers. The group is that of this program.
+                unsafe { libc::kill(0, SIGINT.number()) };
+                std::thread::sleep(Duration::from_micros(100));
+            }
+        });
+        let ended: Vec<String> = (0..20)
+            .map(|n| format!("{:?}", run(async { run_in_process(|n: u32| n + 1, n).await })))
+            .collect();
+        over.store(true, Ordering::SeqCst);
+        println!("\n<{}>", ended.join(" "));
+    });
+}
+
+/// Nor is it from a worker's first moment on, when its libraries have yet to be loaded.
+#[test]
+fn control_c_is_not_for_workers_that_begin() {
+    use std::os::unix::process::CommandExt;
+    alone(|| {
+        let mut helper = helper(
+            std::env::current_exe().unwrap(),
+            "helper_whose_terminal_sends_control_c",
+        );
+        let output = helper.process_group(0).output().unwrap();
+        let stdout = String::from_utf8(output.stdout).unwrap();
+        let expected: Vec<String> = (1..=20).map(|n| format!("Ok({n})")).collect();
+        assert!(stdout.contains(&format!("<{}>", expected.join(" "))), "{stdout}");
+    });
+}
+
+#[test]
+#[ignore = "only as the helper of the next one"]
 fn helper_that_deletes_itself() {
     if !is_helper() {
         return;

@@ -13,6 +13,8 @@
 //!     their own instead, and everything where the program has more rights than they. So such a program is never a worker.
 //! E5. The connection is the worker's alone. A child that it forks does not have it, or the connection would not end with the
 //!     worker. (One that is executed has none of its files.)
+//! E6. A worker does not hear of Ctrl-C, but until it has said so, it would end. So it is started by a thread that holds the signal
+//!     back, and inherits that.
 
 #![allow(unsafe_code)]
 
@@ -35,6 +37,9 @@ use super::wire::Reply;
 /// The environment variable that makes a worker of a program, if its standard input is a socket.
 pub(super) const MARK: &str = "CURIO_WORKER";
 
+/// Its value if Ctrl-C is held back from the worker, and will be, as the program wants it (E6). Otherwise the worker lets it come.
+pub(super) const HELD: &str = "held";
+
 /// What the system calls before `main`, in every program that has this in it.
 #[used]
 #[cfg_attr(
@@ -48,14 +53,19 @@ extern "C" fn before_main() {
     // Elsewhere a file is known by its name only, and may become another one later.
     #[cfg(not(target_os = "linux"))]
     let _ = Identity::own();
-    if let Some(socket) = inherited() {
+    if let Some((socket, held)) = inherited() {
+        disregard(libc::SIGINT);
+        if !held {
+            change_mask(libc::SIG_UNBLOCK, libc::SIGINT);
+        }
         life::live(socket);
     }
 }
 
-/// The connection to the parent, if this is a worker. It aborts if it is one and cannot be: `main` must not run instead.
-fn inherited() -> Option<UnixStream> {
-    std::env::var_os(MARK)?;
+/// If this is a worker, the connection to the parent, and whether Ctrl-C is to be held back (E6). It aborts if it is one and cannot
+/// be: `main` must not run instead.
+fn inherited() -> Option<(UnixStream, bool)> {
+    let mark = std::env::var_os(MARK)?;
     let stdin = io::stdin();
     if !SockRef::from(&stdin)
         .local_addr()
@@ -76,7 +86,7 @@ fn inherited() -> Option<UnixStream> {
     let nothing = fs::File::open("/dev/null").expect("/dev/null as the standard input of a worker");
     // SAFETY: both descriptors are open. Nobody has read standard input yet, so there is no buffer to be wrong (E3).
     unsafe { libc::dup2(nothing.as_raw_fd(), 0) };
-    Some(socket)
+    Some((socket, mark == HELD))
 }
 
 /// Whether this program has rights that whoever has started it does not have (E4).
@@ -260,7 +270,7 @@ pub(super) fn ignore(signal: i32) {
 
 /// From now on this signal does nothing here. Programs that are started from here have it as if nothing were, because the system
 /// hands on that a signal is ignored, and not that it is handled; and where it was ignored before, it stays so for all.
-pub(super) fn disregard(signal: i32) {
+fn disregard(signal: i32) {
     extern "C" fn nothing(_: i32) {}
     // SAFETY: the structures are made of numbers and a pointer that may be null. They live on this stack, and the handler, which
     // touches nothing, for ever.
@@ -274,6 +284,44 @@ pub(super) fn disregard(signal: i32) {
             action.sa_flags = libc::SA_RESTART;
             libc::sigaction(signal, &action, std::ptr::null_mut());
         }
+    }
+}
+
+/// A signal that this thread holds back, and so do the processes that it starts, until this is dropped.
+pub(super) struct Held {
+    signal: i32,
+    /// Whether it did before.
+    before: bool,
+}
+
+impl Held {
+    pub(super) fn new(signal: i32) -> Held {
+        let before = change_mask(libc::SIG_BLOCK, signal);
+        Held { signal, before }
+    }
+
+    pub(super) fn was_held_before(&self) -> bool {
+        self.before
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if !self.before {
+            change_mask(libc::SIG_UNBLOCK, self.signal);
+        }
+    }
+}
+
+/// Holds a signal back from this thread, or lets it come. Whether it was held back before.
+fn change_mask(how: i32, signal: i32) -> bool {
+    // SAFETY: the sets are made of numbers, and live on this stack.
+    unsafe {
+        let mut set: libc::sigset_t = std::mem::zeroed();
+        let mut before: libc::sigset_t = std::mem::zeroed();
+        libc::sigemptyset(&mut set);
+        libc::sigaddset(&mut set, signal);
+        libc::pthread_sigmask(how, &set, &mut before) == 0 && libc::sigismember(&before, signal) == 1
     }
 }
 

@@ -24,7 +24,6 @@ pub(super) fn live(socket: UnixStream) -> ! {
     let socket: &'static UnixStream = Box::leak(Box::new(socket));
     greet(socket);
     entry::keep_from_forks(socket);
-    entry::disregard(libc::SIGINT);
     // As in any program of Rust, where this is done before `main`.
     entry::ignore(libc::SIGPIPE);
     std::thread::Builder::new()

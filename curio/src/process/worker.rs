@@ -72,8 +72,13 @@ impl Worker {
         if let Some(name) = std::env::args_os().next() {
             command.arg0(name);
         }
-        command.env(entry::MARK, "1").stdin(OwnedFd::from(theirs));
-        let (process, _) = reaper::Process::spawn(&mut command).map_err(cannot_start)?;
+        command.stdin(OwnedFd::from(theirs));
+        let started = reaper::Process::spawn(|| {
+            let held = entry::Held::new(libc::SIGINT);
+            let mark = if held.was_held_before() { entry::HELD } else { "1" };
+            command.env(entry::MARK, mark).spawn()
+        });
+        let (process, _) = started.map_err(cannot_start)?;
         let process = Process { process, dying };
         Ok(Worker {
             socket: Registered::reading(mio::net::UnixStream::from_std(ours))?,

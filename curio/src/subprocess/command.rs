@@ -251,7 +251,7 @@ impl Command {
         // Before anything is started: its pipes belong to a kernel.
         context::with_task(|_, _| Ok(()))?;
         let started = self.set_streams().and_then(|stdout| {
-            let (process, pipes) = Process::spawn(&mut self.command)?;
+            let (process, pipes) = Process::spawn(|| self.command.spawn())?;
             Ok((process, pipes, stdout))
         });
         // A pipe whose other end is kept here never ends.

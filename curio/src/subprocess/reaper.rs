@@ -38,7 +38,7 @@
 
 use std::fmt;
 use std::io;
-use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus};
+use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, ExitStatus};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context as TaskContext, Poll};
 #[cfg(feature = "process")]
@@ -89,10 +89,10 @@ impl State {
 }
 
 impl Process {
-    /// Starts a program.
-    pub(crate) fn spawn(command: &mut Command) -> io::Result<(Arc<Process>, Pipes)> {
+    /// Has a program started.
+    pub(crate) fn spawn(start: impl FnOnce() -> io::Result<Child>) -> io::Result<(Arc<Process>, Pipes)> {
         let birth = Birth::announce()?;
-        let mut child = command.spawn()?;
+        let mut child = start()?;
         let pipes = Pipes {
             stdin: child.stdin.take(),
             stdout: child.stdout.take(),
