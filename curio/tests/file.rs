@@ -675,6 +675,43 @@ fn lines_that_are_interrupted_at_random_are_all_read_once() {
     .unwrap();
 }
 
+/// The function that panics has the file at its position, as every other: what was read ahead is there no more.
+#[test]
+fn after_a_panic_nothing_is_read_twice() {
+    let (_guard, dir) = (Alone::start(), Dir::new("panic"));
+    let path = dir.file(b"one\ntwo\nthree\n");
+    run(async {
+        let mut file = File::open(&path).await?;
+        let mut line = String::new();
+        file.read_line(&mut line).await?;
+        let spilled = file
+            .blocking(|_| -> io::Result<()> { panic!("spilled milk") })
+            .await;
+        assert!(
+            spilled
+                .unwrap_err()
+                .to_string()
+                .contains("panicked in its thread: spilled milk")
+        );
+        assert_eq!(all(&mut file).await?, "two\nthree\n");
+        // Nor where nobody waits for it any more.
+        file.rewind().await?;
+        file.read_line(&mut line).await?;
+        let (begun, begins) = std::sync::mpsc::channel();
+        let spills = file.blocking(move |_| -> io::Result<()> {
+            begun.send(()).unwrap();
+            panic!("spilled milk")
+        });
+        let mut spills = Box::pin(spills);
+        assert!(poll_immediate(&mut spills).await.is_none());
+        begins.recv().unwrap();
+        drop(spills);
+        assert_eq!(all(&mut file).await?, "two\nthree\n");
+        Ok(())
+    })
+    .unwrap();
+}
+
 #[test]
 fn nothing_to_do_is_no_reason_to_let_nobody_run() {
     let (_guard, dir) = (Alone::start(), Dir::new("nothing"));

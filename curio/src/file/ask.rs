@@ -281,7 +281,7 @@ impl<R> Future for Ask<'_, R> {
         }));
         Poll::Ready(match done {
             Done::Answer(Ok(answer)) => read(answer).ok_or_else(|| unexpected(Ok(Answer::Nothing))),
-            Done::Answer(Err(error)) => Err(Error::Io(error)),
+            Done::Answer(Err(error)) => Err(Error::from(error)),
             Done::Interrupted(error, _) => Err(error),
         })
     }

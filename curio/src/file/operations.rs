@@ -146,7 +146,7 @@ impl Call<'_> {
 /// What the system says; a worker that gives another answer than it was asked for is a mistake of ours.
 pub(super) fn unexpected(answer: io::Result<Answer>) -> Error {
     match answer {
-        Err(error) => Error::Io(error),
+        Err(error) => Error::from(error),
         Ok(_) => Error::other("a worker has done something else with the file"),
     }
 }

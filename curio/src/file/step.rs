@@ -2,14 +2,14 @@
 
 use std::any::Any;
 use std::io::{self, Seek as _, SeekFrom};
-use std::panic::Location;
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::task::{Context as TaskContext, Poll, ready};
 
 use super::File;
 use crate::context::{self, Outside};
 use crate::error::{Error, Result};
 use crate::traps::{Label, Waiting};
-use crate::workers::{self, Errand};
+use crate::workers::{self, Errand, Panicked};
 
 const FILE_WAIT: Label = Label::new(&"FILE_WAIT");
 
@@ -289,7 +289,9 @@ fn begin(file: &mut File, work: Work, writes: bool, cx: &TaskContext<'_>) -> Res
             ahead,
             moved: false,
         };
-        let answer = work(&mut at, &mut buffer);
+        // What is known of the position must come back, whatever happens.
+        let answer = catch_unwind(AssertUnwindSafe(|| work(&mut at, &mut buffer)));
+        let answer = answer.unwrap_or_else(|panic| Err(Panicked::error(panic).into()));
         let moved = at.moved;
         drop(std);
         Reply {

@@ -114,11 +114,7 @@ impl<F, T> Errand<F, T> {
     pub(crate) fn poll(&self, cx: &TaskContext<'_>) -> Poll<Result<T>> {
         self.job.value.poll(cx).map(|value| match value {
             Some(Ok(value)) => Ok(value),
-            Some(Err(panic)) => {
-                let message = panic_message(&*panic);
-                contain(|| drop(panic));
-                Err(Error::other(Panicked { message }))
-            }
+            Some(Err(panic)) => Err(Panicked::error(panic)),
             None => Err(match &self.queued {
                 Some(queued) if queued.is_closed() => Error::NoKernel,
                 Some(_) => Error::other("no thread could be started to run the function"),
@@ -187,6 +183,12 @@ pub struct Panicked {
 }
 
 impl Panicked {
+    pub(crate) fn error(panic: Box<dyn Any + Send>) -> Error {
+        let message = panic_message(&*panic);
+        contain(|| drop(panic));
+        Error::other(Panicked { message })
+    }
+
     /// What the panic said.
     pub fn message(&self) -> &str {
         &self.message
