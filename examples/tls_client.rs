@@ -59,7 +59,7 @@ async fn tls_client(options: Options) -> Result<()> {
         .split();
     TaskGroup::all()
         .scope(async |both| {
-            both.spawn(async move {
+            let talks = both.spawn(async move {
                 let mut input = stdin()?;
                 let mut line = Vec::new();
                 while input.read_until(b'\n', &mut line).await? > 0 {
@@ -74,10 +74,13 @@ async fn tls_client(options: Options) -> Result<()> {
                 let mut data = [0; 1000];
                 loop {
                     match from.read(&mut data).await? {
-                        0 => return Ok(()),
+                        0 => break,
                         n => output.write_all(&data[..n]).await?,
                     }
                 }
+                // Nobody is there any more who would want to hear the next line.
+                talks.cancel_nowait();
+                Ok(())
             });
         })
         .await

@@ -22,7 +22,7 @@ async fn unix_client(path: &str) -> Result<()> {
     let (mut from, mut to) = open_unix_connection(path).await?.into_stream().split();
     TaskGroup::all()
         .scope(async |both| {
-            both.spawn(async move {
+            let talks = both.spawn(async move {
                 let mut input = stdin()?;
                 let mut line = Vec::new();
                 while input.read_until(b'\n', &mut line).await? > 0 {
@@ -37,10 +37,13 @@ async fn unix_client(path: &str) -> Result<()> {
                 let mut data = [0; 1000];
                 loop {
                     match from.read(&mut data).await? {
-                        0 => return Ok(()),
+                        0 => break,
                         n => output.write_all(&data[..n]).await?,
                     }
                 }
+                // Nobody is there any more who would want to hear the next line.
+                talks.cancel_nowait();
+                Ok(())
             });
         })
         .await

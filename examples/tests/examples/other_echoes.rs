@@ -131,6 +131,21 @@ fn clients_at_a_path_hear_what_they_said() {
     std::fs::remove_file(&path).expect("it was left");
 }
 
+/// Although somebody could still type something.
+#[test]
+fn a_client_ends_with_its_server() {
+    let path = path("ends");
+    let listener = std::os::unix::net::UnixListener::bind(&path).expect("a path of our own");
+    let (client, _input) = Running::start_with_input(example("unix_client").arg(&path));
+    let (mut server, _) = listener.accept().expect("the client connects");
+    std::io::Write::write_all(&mut server, b"goodbye\n").expect("the client is there");
+    drop(server);
+    let finished = client.finish();
+    assert_eq!((finished.stdout.as_str(), finished.stderr.as_str()), ("goodbye\n", ""));
+    assert!(finished.status.success());
+    std::fs::remove_file(&path).expect("it was made here");
+}
+
 #[test]
 fn a_client_without_a_server_gets_one_clear_line() {
     let nowhere = path("nowhere");
