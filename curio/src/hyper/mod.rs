@@ -52,6 +52,8 @@
 //!
 //! H1. A wait in here has no object: nobody tells when it is given up (`Waiting::renew`).
 //! H2. A sleep of hyper's can only say that the time is over, so it leaves interruptions to the reads beside it.
+//! H3. hyper gives the error that has ended a client's connection to whoever waits for an answer. That is another task, to which the
+//!     interruption of the first is an error like any other.
 
 mod serve;
 mod timer;
@@ -66,8 +68,11 @@ use std::task::{Context as TaskContext, Poll, ready};
 
 use ::hyper::rt::{Executor, ReadBufCursor};
 
+use crate::context;
 use crate::error::{Error, Progress};
+use crate::key::NONE;
 use crate::net::bytes::{Readable, Writable};
+use crate::scopes::Kind;
 use crate::scratch;
 use crate::task::spawn_daemon;
 use crate::traps::Waiting;
@@ -172,10 +177,11 @@ impl<F: Future + 'static> Executor<F> for Spawner {
     }
 }
 
-/// An interruption that went through hyper is an interruption again; everything else is [`Error::Other`].
+/// An interruption that went through hyper is an interruption again, if it is one of this task (H3); everything else is
+/// [`Error::Other`].
 impl From<::hyper::Error> for Error {
     fn from(error: ::hyper::Error) -> Error {
-        let mut cause = error.source();
+        let mut cause = error.source().filter(|_| is_interrupted());
         while let Some(inner) = cause {
             // hyper lends its causes and does not give them away; and an error has no copies. But an interruption is just a number.
             let own = inner.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
@@ -190,4 +196,21 @@ impl From<::hyper::Error> for Error {
         }
         Error::other(error)
     }
+}
+
+/// Whether an interruption was delivered around this place, in this task, and inside of the nearest shield.
+fn is_interrupted() -> bool {
+    let interrupted = context::with_task(|context, task| {
+        let tables = context.tables.borrow();
+        let mut scope = context.scope.get();
+        while scope != NONE {
+            let around = tables.scopes.get(scope);
+            if around.delivered != 0 || around.kind == Kind::Shield {
+                return Ok(around.kind != Kind::Shield);
+            }
+            scope = tables.parent_scope(scope);
+        }
+        Ok(tables.was_cancelled(task))
+    });
+    interrupted.unwrap_or(false)
 }

@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
+use curio::hyper::Io;
 use curio::net::UnixStream;
 use curio::{Clock, Error, WithTimeout, clock, open_connection, sleep, spawn, timeout_after};
+
+use hyper::client::conn::http1::handshake;
 
 use crate::{Site, cleanly, cleanly_on, client, fetch, post, serve, site};
 
@@ -124,6 +127,37 @@ fn an_interruption_comes_through_hyper() {
                 }
                 while two.read(&mut [0; 1000]).await? > 0 {}
             }
+        }
+        Ok(())
+    });
+}
+
+/// Whoever waits for an answer is another task than that which drives the connection, and not interrupted with it.
+#[test]
+fn what_interrupts_a_connection_does_not_interrupt_who_uses_it() {
+    cleanly_on(Clock::Virtual, async || {
+        for timed in [false, true] {
+            let (_site, addr, server) = site()?;
+            let stream = Io::new(curio::open_connection(addr).await?);
+            let (mut sender, connection) = handshake(stream).await?;
+            let limit = timed.then_some(Duration::from_millis(10));
+            let driver = spawn(async move {
+                timeout_after(limit, async { connection.await.map_err(Error::from) }).await
+            });
+            let asker = spawn(async move {
+                let answer = fetch(&mut sender, post("/slow", "")).await;
+                let error = answer.unwrap_err();
+                assert!(!error.is_cancellation(), "{error:?}");
+                // Its own is still its own.
+                fetch(&mut sender, post("/", "")).await.map(drop)
+            });
+            sleep(Duration::from_millis(20)).await?;
+            driver.cancel().await?;
+            let Err(Error::Task(failed)) = asker.join().await else {
+                panic!("there is no answer")
+            };
+            assert!(!failed.cancelled() && failed.panic_message().is_none(), "{failed}");
+            server.cancel().await?;
         }
         Ok(())
     });
