@@ -1,4 +1,4 @@
-//! With curl, wrk and CPython.
+//! With curl, wrk, h2load and CPython.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
@@ -85,6 +85,24 @@ fn wrk_finds_no_errors() {
         // More than one on a connection.
         assert!(site.requests.get() > 70, "{said}");
         assert!(site.connections.get() < 70, "{said}");
+        server.cancel().await
+    });
+}
+
+#[test]
+fn h2load_finds_no_errors() {
+    if missing("h2load") {
+        return;
+    }
+    cleanly(async || {
+        let (site, addr, server) = site()?;
+        let args = ["--h1", "-n2000", "-c20"].map(String::from).to_vec();
+        let said = run("h2load", [args, vec![format!("http://{addr}/")]].concat()).await?;
+        assert!(
+            said.contains("2000 succeeded, 0 failed, 0 errored, 0 timeout"),
+            "{said}"
+        );
+        assert_eq!((site.requests.get(), site.connections.get()), (2000, 20));
         server.cancel().await
     });
 }

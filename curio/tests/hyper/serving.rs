@@ -156,7 +156,10 @@ fn what_interrupts_a_connection_does_not_interrupt_who_uses_it() {
             let Err(Error::Task(failed)) = asker.join().await else {
                 panic!("there is no answer")
             };
-            assert!(!failed.cancelled() && failed.panic_message().is_none(), "{failed}");
+            assert!(
+                !failed.cancelled() && failed.panic_message().is_none(),
+                "{failed}"
+            );
             server.cancel().await?;
         }
         Ok(())
