@@ -306,7 +306,7 @@ impl File {
         Flush::new(self, Location::caller())
     }
 
-    /// Makes a file of `std` of it, at the same position.
+    /// Makes a file of `std` of it, at the same position. A pipe has none: what was read of it and not handed out is lost.
     ///
     /// *Waits* for what an interrupted operation has left behind. *Interrupted* by cancellation and timeouts: then the file is
     /// closed.

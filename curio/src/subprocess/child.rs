@@ -267,7 +267,7 @@ impl Child {
     /// # Errors
     ///
     /// [`Error::Io`] with [`BrokenPipe`](io::ErrorKind::BrokenPipe) if the child does not read all of its input, and as for
-    /// [`wait`](Child::wait). What was read by then comes out of the next call. [`Error::Io`] with
+    /// [`wait`](Child::wait). What was read by then comes out of the next call, which is to have no input. [`Error::Io`] with
     /// [`InvalidInput`](io::ErrorKind::InvalidInput) if there is input, and no pipe for it.
     ///
     /// ```
