@@ -163,7 +163,8 @@ impl<S: Transport> Stream<S> {
     }
 
     /// Closes what is below, as its own `close`: tasks that wait for it get [`Error::Closed`](crate::Error::Closed). The half
-    /// that writes tells the peer that nothing more comes, and the half that reads does nothing.
+    /// that writes tells the peer that nothing more comes, and the half that reads does nothing; once both were closed, so is what is
+    /// below.
     ///
     /// # Errors
     ///

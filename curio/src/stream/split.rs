@@ -1,5 +1,7 @@
 //! A stream in two halves, for two tasks.
 
+use std::cell::Cell;
+use std::ops::Deref;
 use std::panic::Location;
 use std::rc::Rc;
 use std::task::{Context as TaskContext, Poll};
@@ -12,8 +14,8 @@ use crate::traps::Waiting;
 impl<S: Readable + Writable> Stream<S> {
     /// Splits it in one half that reads and one that writes, for two tasks.
     ///
-    /// What is in the buffer goes with the half that reads. The socket is closed when both halves are dropped; to tell the peer
-    /// earlier that nothing more comes, [`close`](Stream::close) the half that writes.
+    /// What is in the buffer goes with the half that reads. The socket is closed when both halves are closed, or both dropped; to tell
+    /// the peer earlier that nothing more comes, [`close`](Stream::close) the half that writes.
     ///
     /// ```
     /// use curio::net::UnixStream;
@@ -39,7 +41,10 @@ impl<S: Readable + Writable> Stream<S> {
     /// ```
     #[track_caller]
     pub fn split(self) -> (Stream<ReadHalf<S>>, Stream<WriteHalf<S>>) {
-        let io = Rc::new(self.io);
+        let io = Rc::new(Both {
+            io: self.io,
+            closed: Cell::new(None),
+        });
         let mut read = Stream::new(ReadHalf(io.clone()));
         read.buffer = self.buffer;
         read.line_limit = self.line_limit;
@@ -49,11 +54,46 @@ impl<S: Readable + Writable> Stream<S> {
 
 /// What the reading half of a stream reads from.
 #[derive(Debug)]
-pub struct ReadHalf<S>(Rc<S>);
+pub struct ReadHalf<S>(Rc<Both<S>>);
 
 /// What the writing half of a stream writes to.
 #[derive(Debug)]
-pub struct WriteHalf<S>(Rc<S>);
+pub struct WriteHalf<S>(Rc<Both<S>>);
+
+/// What the halves have in common.
+#[derive(Debug)]
+struct Both<S> {
+    io: S,
+    /// The half that was closed first.
+    closed: Cell<Option<Half>>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Half {
+    Read,
+    Write,
+}
+
+impl<S> Deref for Both<S> {
+    type Target = S;
+
+    fn deref(&self) -> &S {
+        &self.io
+    }
+}
+
+impl<S: Transport> Both<S> {
+    /// One half is closed. If the other is, too, nobody is left to use what is below, but for those who wait for it.
+    fn close(&self, half: Half) -> Result<()> {
+        match self.closed.get() {
+            Some(first) if first != half => self.io.close(),
+            _ => {
+                self.closed.set(Some(half));
+                Ok(())
+            }
+        }
+    }
+}
 
 impl<S> ReadHalf<S> {
     /// The socket.
@@ -74,13 +114,14 @@ impl<S> Sealed for WriteHalf<S> {}
 
 impl<S: Readable> Transport for ReadHalf<S> {
     fn close(&self) -> Result<()> {
-        Ok(())
+        self.0.close(Half::Read)
     }
 }
 
 impl<S: Writable> Transport for WriteHalf<S> {
     fn close(&self) -> Result<()> {
-        self.0.finish()
+        let finished = self.0.finish();
+        self.0.close(Half::Write).and(finished)
     }
 }
 

@@ -268,6 +268,43 @@ fn close_wakes_who_waits() {
     });
 }
 
+/// The halves of a socket are closed each for itself, so that nothing happens to the one that reads.
+#[test]
+fn close_wakes_who_waits_at_half_a_socket() {
+    cleanly(async || {
+        let (one, two) = by_hand().await?;
+        let (read, write) = two.into_stream().split();
+        let c = Rc::new(Connection::over(read.into_inner(), write.into_inner()));
+        for closes in [false, true] {
+            let receiver = spawn({
+                let c = c.clone();
+                async move { c.recv::<u8>().await }
+            });
+            let sender = spawn({
+                let c = c.clone();
+                async move { c.send_bytes(&vec![0; 20_000_000]).await }
+            });
+            yield_now().await?;
+            if !closes {
+                receiver.cancel().await?;
+                sender.cancel().await?;
+                continue;
+            }
+            c.close();
+            yield_now().await?;
+            assert!(receiver.terminated() && sender.terminated());
+            for failed in [
+                receiver.join().await.unwrap_err(),
+                sender.join().await.unwrap_err(),
+            ] {
+                assert!(failed.to_string().ends_with("failed: closed"), "{failed}");
+            }
+        }
+        drop(one);
+        Ok(())
+    });
+}
+
 /// What always has a message does not keep the others from running.
 #[test]
 fn many_messages_at_once_leave_room_for_others() {
