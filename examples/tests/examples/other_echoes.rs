@@ -141,7 +141,10 @@ fn a_client_ends_with_its_server() {
     std::io::Write::write_all(&mut server, b"goodbye\n").expect("the client is there");
     drop(server);
     let finished = client.finish();
-    assert_eq!((finished.stdout.as_str(), finished.stderr.as_str()), ("goodbye\n", ""));
+    assert_eq!(
+        (finished.stdout.as_str(), finished.stderr.as_str()),
+        ("goodbye\n", "")
+    );
     assert!(finished.status.success());
     std::fs::remove_file(&path).expect("it was made here");
 }
