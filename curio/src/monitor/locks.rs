@@ -3,7 +3,11 @@
 //! For the end of which task a task waits, and who waits in the same line, the tables know. Who *has* a lock, its holder has
 //! noted in the lock: a lock that nobody waits for costs no more than that. When somebody begins to wait, the lock tells the
 //! scribe of the mirror, which also sees to whom it is handed on. A guard that was given to another task counts as the
-//! taker's. The kernel is asked in slices, as with many tasks it would take long.
+//! taker's.
+//!
+//! The kernel is asked in slices, as with many tasks it would take long, and goes on meanwhile: so one task may be seen to wait
+//! for another which had what that one waits for a moment later. Nobody would be harmed by that but for circles. So those who
+//! seem to wait in one are asked for once more, all at once: what is called a deadlock is one.
 
 use std::collections::{BTreeMap, HashSet};
 use std::fmt::Write;
@@ -14,15 +18,20 @@ use super::connection::Answer;
 use super::server::Core;
 use super::show as format;
 use crate::context::Context;
-use crate::mirror::{Holder, SLICE};
+use crate::mirror::{Holder, SLICE, Silence};
 use crate::waits::{Armed, Label};
 
 /// How many lines are shown.
 const SHOWN: usize = 200;
 
+/// How many tasks there are in a circle at most: the kernel is kept while they are looked at.
+const LONGEST_CIRCLE: usize = 16 * SLICE;
+
 /// A task waits.
 struct Edge {
     task: u64,
+    /// Its place in the tables.
+    index: u32,
     label: Label,
     place: &'static Location<'static>,
     on: On,
@@ -50,7 +59,13 @@ enum Held {
 struct Known {
     edges: Vec<Edge>,
     after: u64,
+    /// Those who seemed to wait in a circle, and whether that was looked for.
+    suspects: Option<Vec<Vec<(u32, u64)>>>,
+    circles: Vec<Circle>,
 }
+
+/// Those who wait for each other and for nothing else, and where.
+type Circle = Vec<(u64, &'static Location<'static>)>;
 
 /// Asks for all tasks, and then shows what that comes to.
 pub(super) fn show() -> Answer {
@@ -62,23 +77,52 @@ pub(super) fn show() -> Answer {
 }
 
 impl Known {
-    /// Asks for some more. True if there are others still.
+    /// Asks for some more. True if there is something else to be asked for.
     fn learn(&mut self, core: &mut Core, into: &mut String) -> bool {
+        let asked = match &mut self.suspects {
+            None => self.learn_of_some(core),
+            Some(suspects) => match suspects.pop() {
+                Some(suspects) => self.learn_of_circle(core, suspects),
+                None => {
+                    self.show(core, into);
+                    return false;
+                }
+            },
+        };
+        if let Err(why) = asked {
+            into.push_str(&commands::silence(core, why));
+        }
+        asked.is_ok()
+    }
+
+    fn learn_of_some(&mut self, core: &mut Core) -> Result<(), Silence> {
         let slice = core.mirror.slice(self.after);
         let Some(last) = slice.last() else {
-            self.show(core, into);
-            return false;
+            let circles = circles(&self.edges).into_iter();
+            let circles = circles
+                .filter(|circle| circle.len() <= LONGEST_CIRCLE)
+                .take(SHOWN);
+            let mut suspects: Vec<_> = circles
+                .map(|circle| circle.iter().map(|edge| (edge.index, edge.task)).collect())
+                .collect();
+            // They are taken from the end.
+            suspects.reverse();
+            self.suspects = Some(suspects);
+            return Ok(());
         };
         self.after = last.id;
         let tasks: Vec<(u32, u64)> = slice.iter().map(|task| (task.index, task.id)).collect();
-        match core.ask(move |context, answer| answer.give(edges(context, &tasks))) {
-            Ok(edges) => self.edges.extend(edges),
-            Err(why) => {
-                into.push_str(&commands::silence(core, why));
-                return false;
-            }
+        self.edges.extend(ask(core, tasks)?);
+        Ok(())
+    }
+
+    fn learn_of_circle(&mut self, core: &mut Core, suspects: Vec<(u32, u64)>) -> Result<(), Silence> {
+        let edges = ask(core, suspects)?;
+        for circle in circles(&edges) {
+            self.circles
+                .push(circle.iter().map(|edge| (edge.task, edge.place)).collect());
         }
-        true
+        Ok(())
     }
 
     fn show(&self, core: &Core, into: &mut String) {
@@ -133,9 +177,9 @@ impl Known {
         if lines > SHOWN {
             let _ = writeln!(into, "... and {} more", lines - SHOWN);
         }
-        for circle in self.circles() {
+        for circle in &self.circles {
             let mut text = "deadlock: ".to_string();
-            for &(task, place) in &circle {
+            for &(task, place) in circle {
                 let _ = write!(
                     text,
                     "{} waits at {}:{} for ",
@@ -150,39 +194,43 @@ impl Known {
             into.push_str("Nobody waits for anybody.\n");
         }
     }
+}
 
-    /// Those who wait for each other and for nothing else, and where.
-    fn circles(&self) -> Vec<Vec<(u64, &'static Location<'static>)>> {
-        let next: BTreeMap<u64, (u64, &'static Location<'static>)> = self
-            .edges
-            .iter()
-            .filter(|edge| edge.is_only)
-            .filter_map(|edge| match edge.on {
-                On::Task(of) | On::Line(_, Held::By(of)) => Some((edge.task, (of, edge.place))),
-                On::Line(..) => None,
-            })
-            .collect();
-        let (mut done, mut circles) = (HashSet::new(), Vec::new());
-        for &start in next.keys() {
-            let (mut path, mut at) = (Vec::new(), start);
-            while let Some(&(of, place)) = next.get(&at)
-                && done.insert(at)
-            {
-                path.push((at, place));
-                at = of;
-            }
-            // Back on this very path, and not on one that was followed before.
-            if let Some(begin) = path.iter().position(|(task, _)| *task == at) {
-                circles.push(path.split_off(begin));
-            }
+/// Those of the edges that make circles.
+fn circles(edges: &[Edge]) -> Vec<Vec<&Edge>> {
+    let next: BTreeMap<u64, (u64, &Edge)> = edges
+        .iter()
+        .filter(|edge| edge.is_only)
+        .filter_map(|edge| match edge.on {
+            On::Task(of) | On::Line(_, Held::By(of)) => Some((edge.task, (of, edge))),
+            On::Line(..) => None,
+        })
+        .collect();
+    let (mut done, mut circles) = (HashSet::new(), Vec::new());
+    for &start in next.keys() {
+        let (mut path, mut at) = (Vec::new(), start);
+        while let Some(&(of, edge)) = next.get(&at)
+            && done.insert(at)
+        {
+            path.push(edge);
+            at = of;
         }
-        circles
+        // Back on this very path, and not on one that was followed before.
+        if let Some(begin) = path.iter().position(|edge| edge.task == at) {
+            circles.push(path.split_off(begin));
+        }
     }
+    circles
+}
+
+/// What these tasks wait for, all at the same moment.
+fn ask(core: &mut Core, tasks: Vec<(u32, u64)>) -> Result<Vec<Edge>, Silence> {
+    core.ask(move |context, answer| answer.give(edges(context, &tasks)))
 }
 
 /// What these tasks wait for, in the kernel's thread.
 fn edges(context: &Context, tasks: &[(u32, u64)]) -> Vec<Edge> {
-    debug_assert!(tasks.len() <= SLICE, "the kernel was kept");
+    debug_assert!(tasks.len() <= LONGEST_CIRCLE, "the kernel was kept");
     let tables = context.tables.borrow();
     let mut edges = Vec::new();
     for &(index, id) in tasks {
@@ -210,6 +258,7 @@ fn edges(context: &Context, tasks: &[(u32, u64)]) -> Vec<Edge> {
             };
             edges.push(Edge {
                 task: id,
+                index,
                 label: wait.label,
                 place: wait.place,
                 on,
