@@ -5,21 +5,27 @@
 
 use std::fs::{self, DirBuilder};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, PermissionsExt};
-use std::os::unix::net::UnixStream;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use mio::net::UnixListener;
 
 use super::system;
+use crate::server::path::clear;
 
 /// How many kernels of one program can be told apart.
 const MOST: u32 = 10_000;
 
-/// A socket that is listened on, and its file.
+/// A socket comes into being in two steps, and between them it looks like one that was left behind: so the kernels of this
+/// program do that one after the other. (Those of others have other names.)
+static BINDING: Mutex<()> = Mutex::new(());
+
+/// A socket that is listened on, and its file, which goes first: a file without its socket would be taken for one that was
+/// left behind, and the one that took its place would be removed.
 pub(super) struct Listener {
-    pub(super) socket: UnixListener,
     pub(super) file: SocketFile,
+    pub(super) socket: UnixListener,
 }
 
 /// The file of a socket: it goes with this.
@@ -70,9 +76,10 @@ fn bind_in(directory: &Path) -> io::Result<Listener> {
 
 /// Listens at this path. A socket there to which nobody listens any more is replaced.
 pub(super) fn bind_at(path: &Path) -> io::Result<Listener> {
+    let _binding = BINDING.lock().unwrap_or_else(PoisonError::into_inner);
     let bound = match UnixListener::bind(path) {
-        Err(error) if error.kind() == io::ErrorKind::AddrInUse && is_dead(path) => {
-            fs::remove_file(path)?;
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
+            clear(path).map_err(io::Error::from)?;
             UnixListener::bind(path)
         }
         bound => bound,
@@ -119,16 +126,6 @@ fn private(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Whether this is a socket to which nobody listens.
-fn is_dead(path: &Path) -> bool {
-    // A connection to an ordinary file is refused as well.
-    if !fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_socket()) {
-        return false;
-    }
-    let connected = UnixStream::connect(path);
-    connected.is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
-}
-
 /// Removes what programs have left behind that were killed (V5).
 fn remove_stale(directory: &Path) {
     let Ok(entries) = fs::read_dir(directory) else {
@@ -139,8 +136,8 @@ fn remove_stale(directory: &Path) {
         let process = name.to_str().and_then(|name| name.strip_suffix(".sock"));
         let process = process.and_then(|name| name.split('.').next()?.parse().ok());
         // A process of that number may be somebody else. Then the file stays, until that has ended too.
-        if process.is_some_and(|process| !system::is_alive(process)) && is_dead(&entry.path()) {
-            let _ = fs::remove_file(entry.path());
+        if process.is_some_and(|process| !system::is_alive(process)) {
+            let _ = clear(&entry.path());
         }
     }
 }

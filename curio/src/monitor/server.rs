@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use mio::net::{TcpListener, UnixListener};
+use mio::net::TcpListener;
 use mio::{Events, Interest, Poll, Token, Waker};
 use slab::Slab;
 
@@ -94,7 +94,7 @@ impl Core {
 
 struct Server {
     poll: Poll,
-    unix: UnixListener,
+    unix: Listener,
     tcp: Option<TcpListener>,
     tcp_control: bool,
     stop: Arc<AtomicBool>,
@@ -147,10 +147,9 @@ impl Opened {
         let thread = thread::Builder::new().name("curio-monitor".to_string()).spawn({
             let stop = stop.clone();
             move || {
-                let Listener { socket, file } = unix;
                 let server = Server {
                     poll,
-                    unix: socket,
+                    unix,
                     tcp,
                     tcp_control,
                     stop,
@@ -160,7 +159,6 @@ impl Opened {
                     restless: BTreeSet::new(),
                 };
                 server.run();
-                drop(file);
             }
         })?;
         Ok(Serving {
@@ -255,7 +253,7 @@ impl Server {
     /// Lets all in who wait at the door. True if that must be tried again later.
     fn accept(&mut self) -> bool {
         loop {
-            let stream = match self.unix.accept() {
+            let stream = match self.unix.socket.accept() {
                 Ok((stream, _)) => match system::peer(&stream) {
                     Ok(user) if user == system::user() => Some(Stream::Unix(stream)),
                     // V1

@@ -136,16 +136,21 @@ fn a_socket_that_was_left_behind_is_replaced_and_one_that_is_used_is_not() {
     assert_eq!(fs::read_to_string(place.socket()).unwrap(), "precious");
 }
 
+/// Where the sockets are that `curio-monitor` finds.
+fn directory() -> PathBuf {
+    let user = fs::metadata("/proc/self").unwrap().uid();
+    let runtime = std::env::var_os("XDG_RUNTIME_DIR").map(|path| PathBuf::from(path).join("curio"));
+    runtime
+        .filter(|path| path.is_dir())
+        .unwrap_or_else(|| PathBuf::from(format!("/tmp/curio-{user}")))
+}
+
 #[test]
 fn two_kernels_of_a_program_are_told_apart() {
     let _place = Place::new();
     let first = Kernel::builder().monitor(Monitor::new()).build().unwrap();
     let second = Kernel::builder().monitor(Monitor::new()).build().unwrap();
-    let user = fs::metadata("/proc/self").unwrap().uid();
-    let runtime = std::env::var_os("XDG_RUNTIME_DIR").map(|path| PathBuf::from(path).join("curio"));
-    let directory = runtime
-        .filter(|path| path.is_dir())
-        .unwrap_or_else(|| PathBuf::from(format!("/tmp/curio-{user}")));
+    let directory = directory();
     assert_eq!(fs::metadata(&directory).unwrap().mode() & 0o777, 0o700);
     let process = std::process::id();
     let sockets = [format!("{process}.sock"), format!("{process}.2.sock")].map(|name| directory.join(name));
@@ -193,4 +198,43 @@ fn netcat_and_socat_will_do() {
         assert!(child.wait().unwrap().success());
     }
     program.finish();
+}
+
+/// As with one kernel per core: a socket comes into being in two steps, and goes in two.
+#[test]
+fn kernels_that_begin_and_end_at_the_same_time_keep_their_sockets() {
+    const THREADS: usize = 8;
+    let _place = Place::new();
+    let barrier = std::sync::Barrier::new(THREADS);
+    let directory = directory();
+    let sockets = || {
+        let name = |entry: std::io::Result<fs::DirEntry>| entry.unwrap().path();
+        let ours = format!("{}.", std::process::id());
+        let all = fs::read_dir(&directory).unwrap().map(name);
+        all.filter(|path| path.file_name().unwrap().to_str().unwrap().starts_with(&ours))
+            .collect::<Vec<_>>()
+    };
+    let missing = AtomicU64::new(0);
+    thread::scope(|scope| {
+        for _ in 0..THREADS {
+            scope.spawn(|| {
+                for _ in 0..50 {
+                    let kernel = Kernel::builder().monitor(Monitor::new()).build().unwrap();
+                    if barrier.wait().is_leader() {
+                        let sockets = sockets();
+                        let answer = sockets
+                            .iter()
+                            .filter(|socket| UnixStream::connect(socket).is_ok());
+                        missing.fetch_add((THREADS - answer.count()) as u64, Ordering::Relaxed);
+                    }
+                    barrier.wait();
+                    // Some end while others begin.
+                    drop(kernel);
+                    drop(Kernel::builder().monitor(Monitor::new()).build().unwrap());
+                }
+            });
+        }
+    });
+    assert_eq!(missing.into_inner(), 0);
+    assert_eq!(sockets(), Vec::<PathBuf>::new());
 }
