@@ -62,8 +62,9 @@
 //!
 //! V1. Nobody but the user of the program gets in: the directory is the user's own and closed to others, the socket too, and
 //!     who connects is asked for their user id. Over TCP, anyone on this machine may look, and by default only look.
-//! V2. No client can hurt the program or another client: there are 32 at most, each with a bounded line, a bounded buffer, and
-//!     a bounded share of a turn. Who does not read is not written to, and costs nothing.
+//! V2. No client can hurt the program or another client: there are 32 at most, half of them over TCP, each with a bounded line,
+//!     a bounded buffer, and a bounded share of a turn. Who does not read is not written to, and costs nothing. What a busy kernel
+//!     is asked for is kept until it has time, but only so much.
 //! V3. The monitor asks the kernel and never waits long: one that has not answered within 200 ms is busy, and is not waited for
 //!     again until it has run another task.
 //! V4. What programs say (names of tasks) reaches a terminal without control characters.

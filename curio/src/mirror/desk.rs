@@ -10,6 +10,9 @@ use super::{Mirror, lock};
 use crate::contain::contain;
 use crate::context::Context;
 
+/// How much may lie there: a kernel that is busy, or does not run, comes to it later, or never.
+const MOST: usize = 256;
+
 /// Something to be done in the kernel's thread, between two runs of tasks.
 type Work = Box<dyn FnOnce(&Context) + Send>;
 
@@ -53,6 +56,11 @@ impl Mirror {
         true
     }
 
+    /// Whether so much was asked for that was not done yet that nobody may ask for more.
+    pub(crate) fn is_crowded(&self) -> bool {
+        lock(&self.desk).requests.len() >= MOST
+    }
+
     /// Asks something of the kernel, and waits for so long for the answer, which may be given later. A question that was not
     /// answered is withdrawn.
     pub(crate) fn ask<R: Send + 'static>(
@@ -60,6 +68,9 @@ impl Mirror {
         patience: Duration,
         question: impl FnOnce(&Context, Answer<R>) + Send + 'static,
     ) -> Result<R, Silence> {
+        if self.is_crowded() {
+            return Err(Silence::Busy);
+        }
         let (answer, answered) = mpsc::sync_channel(1);
         let withdrawn = Arc::new(AtomicBool::new(false));
         let asked = self.tell({

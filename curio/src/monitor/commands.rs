@@ -66,6 +66,9 @@ pub(super) fn obey(core: &mut Core, session: &mut Session, line: &str) -> Answer
     if let ("cancel" | "c" | "signal" | "trace", false) = (command, session.may_control) {
         return text("This is for those who are on the program's own socket; here, one can only look.\n");
     }
+    if let ("cancel" | "c" | "trace", true) = (command, core.mirror.is_crowded()) {
+        return text(silence(core, Silence::Busy));
+    }
     match (command, words.as_slice()) {
         ("ps" | "p", options) => ps::show_table(core, session, options),
         ("where" | "w", [id]) => with_id(id, |id| where_is::show_where(core, id)),

@@ -24,7 +24,7 @@ static BINDING: Mutex<()> = Mutex::new(());
 /// A socket that is listened on, and its file, which goes first: a file without its socket would be taken for one that was
 /// left behind, and the one that took its place would be removed.
 pub(super) struct Listener {
-    pub(super) file: SocketFile,
+    _file: SocketFile,
     pub(super) socket: UnixListener,
 }
 
@@ -86,7 +86,7 @@ pub(super) fn bind_at(path: &Path) -> io::Result<Listener> {
     };
     let listener = Listener {
         socket: bound?,
-        file: SocketFile {
+        _file: SocketFile {
             path: path.to_path_buf(),
             process: std::process::id(),
         },

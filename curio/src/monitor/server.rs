@@ -22,8 +22,10 @@ use crate::error::{Error, Result};
 use crate::mirror::{Answer, Mirror, Silence};
 use crate::traceback::{Probe, Raw};
 
-/// How many may look at the same time (V2).
+/// How many may look at the same time (V2); and how many of them over TCP, where all users of the machine may: the program's
+/// own always finds a place.
 const MOST: usize = 32;
+const MOST_OVER_TCP: usize = 16;
 /// For how long the kernel is waited for (V3).
 const PATIENCE: Duration = Duration::from_millis(200);
 /// For how long its thread is waited for when it is asked by force: it may have to wait for a processor first.
@@ -294,8 +296,15 @@ impl Server {
 
     fn admit(&mut self, mut stream: Stream) {
         let session = Session::new(&stream, self.tcp_control);
+        let over_tcp = || {
+            self.connections
+                .iter()
+                .filter(|(_, one)| one.session.is_tcp)
+                .count()
+        };
         // The terminal always has a place.
-        if self.connections.len() >= MOST && !session.is_terminal {
+        let is_full = self.connections.len() >= MOST || session.is_tcp && over_tcp() >= MOST_OVER_TCP;
+        if is_full && !session.is_terminal {
             use std::io::Write;
             let full = b"Too many are looking at this program already.\n";
             let _ = match &mut stream {

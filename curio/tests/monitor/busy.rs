@@ -126,3 +126,25 @@ fn one_that_was_cancelled_and_does_not_end_is_marked() {
     });
     program.finish();
 }
+
+/// What a kernel is asked for while it is busy is kept until it has time; but not without end, with a file for each recording.
+#[test]
+fn a_busy_kernel_is_asked_for_so_much_and_no_more() {
+    let place = Place::new();
+    let program = hogged(place.monitor());
+    let mut client = Local::connect(&place.socket());
+    let friend = row(&client.ask("ps"), "friend")[0].to_string();
+    let before = open_files();
+    for n in 0..400 {
+        client.ask(&format!(
+            "trace on {}",
+            place.directory.join(n.to_string()).display()
+        ));
+        client.ask("trace off");
+    }
+    assert!(open_files() < before + 200, "{} > {before}", open_files());
+    let answer = client.ask(&format!("cancel {friend}"));
+    assert!(answer.starts_with("The kernel is busy: task "), "{answer}");
+    program.finish();
+    assert!(open_files() <= before, "{} > {before}", open_files());
+}

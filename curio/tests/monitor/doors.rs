@@ -40,7 +40,7 @@ pub(super) fn free_port() -> SocketAddr {
     listener.local_addr().unwrap()
 }
 
-fn over_tcp(address: SocketAddr) -> Client<TcpStream> {
+pub(crate) fn over_tcp(address: SocketAddr) -> Client<TcpStream> {
     let stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
     Client::new(stream)

@@ -223,3 +223,17 @@ fn a_name_cannot_forge_an_answer_nor_fill_the_memory() {
     assert_eq!(kid["name"], FORGED, "programs get it whole");
     program.finish();
 }
+
+/// Every user of the machine may come over TCP.
+#[test]
+fn those_who_come_over_tcp_keep_nobody_from_the_programs_own_socket() {
+    let place = Place::new();
+    let address = doors::free_port();
+    let program = Program::hanging(place.monitor().tcp(address));
+    let many: Vec<_> = (0..100).map(|_| doors::over_tcp(address)).collect();
+    assert!(many[0].banner.contains("Curio Monitor"));
+    assert!(many[99].banner.starts_with("Too many"), "{}", many[99].banner);
+    let mut own = Local::connect(&place.socket());
+    assert!(own.ask("ps").contains("kid"), "{}", own.banner);
+    program.finish();
+}
