@@ -28,13 +28,43 @@ impl fmt::Display for Name {
 
 /// The name of the function that a future's type was made from: `kid` for `hello::kid::{{closure}}`.
 pub(crate) fn short_name(type_name: &'static str) -> &'static str {
-    let mut path = type_name;
-    while let Some(outer) = path.strip_suffix("::{{closure}}") {
-        path = outer;
-    }
-    let generics = path.find('<').unwrap_or(path.len());
-    let path = &path[..generics];
+    let path = without_closures(type_name);
     path.rsplit("::").next().unwrap_or(path)
+}
+
+/// Without what the compiler has added: `shop::serve` for `shop::serve::<u32>::{{closure}}::{{closure}}`.
+pub(crate) fn without_closures(function: &str) -> &str {
+    let mut name = function;
+    loop {
+        let closure = name
+            .rsplit_once("::")
+            .filter(|(outer, last)| last.starts_with('{') && !outer.is_empty());
+        name = match (generics(name), closure) {
+            (Some(at), _) => &name[..at],
+            (None, Some((outer, _))) => outer,
+            (None, None) => return name,
+        };
+    }
+}
+
+/// Where the arguments `::<..>` or `<..>` at the end of a name begin. None if all the name is in brackets.
+fn generics(name: &str) -> Option<usize> {
+    if !name.ends_with('>') {
+        return None;
+    }
+    let mut depth = 0;
+    for (at, c) in name.char_indices().rev() {
+        match c {
+            '>' if !name[..at].ends_with('-') => depth += 1,
+            '<' => depth -= 1,
+            _ => {}
+        }
+        if depth == 0 {
+            let before = &name[..at];
+            return Some(before.strip_suffix("::").unwrap_or(before).len()).filter(|&len| len > 0);
+        }
+    }
+    None
 }
 
 /// A text without anything that a terminal would obey, on one line: a name may be made from what strangers have said.
@@ -61,5 +91,30 @@ mod tests {
         assert_eq!(short_name("hello::main::{{closure}}::{{closure}}"), "main");
         assert_eq!(short_name("curio::time::Sleep"), "Sleep");
         assert_eq!(short_name("a::Wrap<b::C<d::E>>"), "Wrap");
+        // Of a method of a trait, of one of a generic type, and of a generic function.
+        assert_eq!(
+            short_name("<a::Echo as b::Handler>::handle::{{closure}}"),
+            "handle"
+        );
+        assert_eq!(short_name("a::Server<b::C<d::E>>::serve::{{closure}}"), "serve");
+        assert_eq!(short_name("a::kid<b::main::{{closure}}>::{{closure}}"), "kid");
+    }
+
+    #[test]
+    fn names_are_those_of_the_source() {
+        for (function, name) in [
+            ("hello::kid::{{closure}}::{{closure}}", "hello::kid"),
+            (
+                "hello::kid::<u32, (a::B<c>, fn() -> d)>::{closure#0}",
+                "hello::kid",
+            ),
+            ("<a::B<c> as d::E>::call::{{closure}}", "<a::B<c> as d::E>::call"),
+            ("<a::B<c>>", "<a::B<c>>"),
+            ("poll<a::b::{async_fn_env#0}, <c as d>::E>", "poll"),
+            ("{closure#0}<a::b>", "{closure#0}"),
+            ("{async_fn#0}", "{async_fn#0}"),
+        ] {
+            assert_eq!(without_closures(function), name, "{function}");
+        }
     }
 }

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use super::raw::Subject;
 use super::{Frame, Stack};
+use crate::name::without_closures;
 use crate::state::State;
 
 /// Crates whose frames are plumbing: nobody is there of his own accord.
@@ -68,7 +69,7 @@ fn is_of_the_recorder(function: &str) -> bool {
 /// A frame as it is shown.
 pub(super) fn frame(function: &str, file: Option<String>, line: Option<u32>) -> Frame {
     let hidden = is_hidden(function, file.as_deref());
-    Frame::new(pretty(function), file, line, hidden)
+    Frame::new(without_closures(function).to_string(), file, line, hidden)
 }
 
 /// Whether the task is polled from here: by us, if it was looked at, or by the kernel. (With line tables only, names have
@@ -173,41 +174,6 @@ fn crate_dir(file: &str) -> Option<&str> {
         .rsplit_once('-')
         .filter(|(_, v)| v.starts_with(|c: char| c.is_ascii_digit()))?;
     Some(name)
-}
-
-/// Without what the compiler has added: `shop::serve` for `shop::serve::<u32>::{{closure}}::{{closure}}`.
-fn pretty(function: &str) -> String {
-    let mut name = function;
-    loop {
-        let closure = name
-            .rsplit_once("::")
-            .filter(|(outer, last)| last.starts_with('{') && !outer.is_empty());
-        name = match (generics(name), closure) {
-            (Some(at), _) => &name[..at],
-            (None, Some((outer, _))) => outer,
-            (None, None) => return name.to_string(),
-        };
-    }
-}
-
-/// Where the arguments `::<..>` or `<..>` at the end of a name begin. None if all the name is in brackets.
-fn generics(name: &str) -> Option<usize> {
-    if !name.ends_with('>') {
-        return None;
-    }
-    let mut depth = 0;
-    for (at, c) in name.char_indices().rev() {
-        match c {
-            '>' if !name[..at].ends_with('-') => depth += 1,
-            '<' => depth -= 1,
-            _ => {}
-        }
-        if depth == 0 {
-            let before = &name[..at];
-            return Some(before.strip_suffix("::").unwrap_or(before).len()).filter(|&len| len > 0);
-        }
-    }
-    None
 }
 
 /// Whether the innermost frame, but for those of the standard library, is one of ours.
@@ -397,24 +363,6 @@ mod tests {
             ("poll<<a::B as c::D>::E>", None),
         ] {
             assert_eq!(crate_of(function), name, "{function}");
-        }
-    }
-
-    #[test]
-    fn names_are_those_of_the_source() {
-        for (function, name) in [
-            ("hello::kid::{{closure}}::{{closure}}", "hello::kid"),
-            (
-                "hello::kid::<u32, (a::B<c>, fn() -> d)>::{closure#0}",
-                "hello::kid",
-            ),
-            ("<a::B<c> as d::E>::call::{{closure}}", "<a::B<c> as d::E>::call"),
-            ("<a::B<c>>", "<a::B<c>>"),
-            ("poll<a::b::{async_fn_env#0}, <c as d>::E>", "poll"),
-            ("{closure#0}<a::b>", "{closure#0}"),
-            ("{async_fn#0}", "{async_fn#0}"),
-        ] {
-            assert_eq!(pretty(function), name, "{function}");
         }
     }
 
