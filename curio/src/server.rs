@@ -38,7 +38,7 @@ use crate::net::{
 use crate::net::{ConnectUnix, UnixListener, UnixStream};
 use crate::sync::{Permit, Semaphore};
 use crate::task::{Task, task};
-use crate::time::sleep;
+use crate::time::Sleep;
 
 #[cfg(unix)]
 use path::Own;
@@ -157,6 +157,7 @@ where
 /// .unwrap();
 /// ```
 #[cfg(unix)]
+#[track_caller]
 pub fn unix_server<H>(path: impl AsRef<std::path::Path>, handler: H) -> Server<AtPath, H>
 where
     H: AsyncFn(UnixStream, std::os::unix::net::SocketAddr) -> Result<()> + 'static,
@@ -191,6 +192,7 @@ where
 /// })
 /// .unwrap();
 /// ```
+#[track_caller]
 pub fn run_server<L, H>(listener: L, handler: H) -> Server<L, H>
 where
     L: Listener + 'static,
@@ -228,9 +230,12 @@ struct Setup<S, H> {
     /// What the clients' tasks are called after.
     name: &'static str,
     max_clients: Option<usize>,
+    /// Where it was made: there it waits.
+    place: &'static Location<'static>,
 }
 
 impl<S, H> Server<S, H> {
+    #[track_caller]
     pub(crate) fn new(start: S, handler: H) -> Server<S, H> {
         Server {
             setup: Some(Setup {
@@ -238,13 +243,13 @@ impl<S, H> Server<S, H> {
                 handler,
                 name: std::any::type_name::<H>(),
                 max_clients: None,
+                place: Location::caller(),
             }),
             serving: None,
         }
     }
 
     /// The clients' tasks are called after the handler, and not after what is around it.
-    #[cfg(feature = "tls")]
     pub(crate) fn named_after<F>(mut self) -> Server<S, H> {
         if let Some(setup) = &mut self.setup {
             setup.name = std::any::type_name::<F>();
@@ -418,13 +423,14 @@ where
     S: Start,
     H: AsyncFn(<S::Listener as Listener>::Stream, <S::Listener as Listener>::Addr) -> Result<()> + 'static,
 {
+    let place = setup.place;
     let (listener, kept) = setup.start.start().await?;
     let handler = Rc::new(setup.handler);
     let name: Arc<str> = short_name(setup.name).into();
     let limit = setup.max_clients.map(Semaphore::new);
     let clients = Clients::default();
     let error = loop {
-        let (permit, (stream, addr)) = match next(&listener, &limit).await {
+        let (permit, (stream, addr)) = match next(&listener, &limit, place).await {
             Ok(client) => client,
             Err(error) => break error,
         };
@@ -446,25 +452,29 @@ where
 type Client<L> = (<L as Listener>::Stream, <L as Listener>::Addr);
 
 /// The next client, when there is a place for it.
-async fn next<L: Listener>(listener: &L, limit: &Option<Semaphore>) -> Result<(Option<Permit>, Client<L>)> {
+async fn next<L: Listener>(
+    listener: &L,
+    limit: &Option<Semaphore>,
+    place: &'static Location<'static>,
+) -> Result<(Option<Permit>, Client<L>)> {
     let permit = match limit {
-        Some(limit) => Some(limit.acquire().await?),
+        Some(limit) => Some(limit.acquire_at(place).await?),
         None => None,
     };
-    Ok((permit, accept(listener).await?))
+    Ok((permit, accept(listener, place).await?))
 }
 
 /// The next connection, whatever it takes.
-async fn accept<L: Listener>(listener: &L) -> Result<Client<L>> {
+async fn accept<L: Listener>(listener: &L, place: &'static Location<'static>) -> Result<Client<L>> {
     let mut pause = PAUSE.0;
     loop {
-        match Accept::new(listener, Location::caller()).await {
+        match Accept::new(listener, place).await {
             Err(Error::Io(error)) if is_about_one_connection(&error) => {}
-            Err(Error::Io(error)) if is_exhaustion(&error) => {
+            Err(Error::Io(error)) if may_pass(&error) => {
                 log(format_args!(
                     "a server cannot accept connections, and tries again in {pause:?}: {error}"
                 ));
-                sleep(pause).await?;
+                Sleep::after(pause, place).await?;
                 pause = (pause * 2).min(PAUSE.1);
             }
             other => return other,
@@ -477,7 +487,7 @@ async fn accept<L: Listener>(listener: &L) -> Result<Client<L>> {
 pub(crate) fn is_about_one_connection(error: &io::Error) -> bool {
     use io::ErrorKind::{
         ConnectionAborted, ConnectionRefused, ConnectionReset, HostUnreachable, NetworkDown,
-        NetworkUnreachable, PermissionDenied,
+        NetworkUnreachable,
     };
     #[cfg(unix)]
     const CODES: [i32; 4] = [libc::EPROTO, libc::ENOPROTOOPT, libc::EHOSTDOWN, libc::EOPNOTSUPP];
@@ -492,13 +502,12 @@ pub(crate) fn is_about_one_connection(error: &io::Error) -> bool {
                 | HostUnreachable
                 | NetworkDown
                 | NetworkUnreachable
-                | PermissionDenied
         )
 }
 
 /// Out of descriptors, memory or places in the selector: the connection still waits in the system's queue, or was given
-/// up.
-pub(crate) fn is_exhaustion(error: &io::Error) -> bool {
+/// up. Or the system forbids it: that may be a firewall's word on one connection, or the last one on all of them.
+pub(crate) fn may_pass(error: &io::Error) -> bool {
     #[cfg(unix)]
     const CODES: [i32; 5] = [
         libc::EMFILE,
@@ -509,7 +518,8 @@ pub(crate) fn is_exhaustion(error: &io::Error) -> bool {
     ];
     #[cfg(windows)]
     const CODES: [i32; 2] = [10024, 10055]; // WSAEMFILE, WSAENOBUFS
-    error.raw_os_error().is_some_and(|code| CODES.contains(&code))
+    error.kind() == io::ErrorKind::PermissionDenied
+        || error.raw_os_error().is_some_and(|code| CODES.contains(&code))
 }
 
 /// The clients that are being served. If the server's future is dropped, they are told to end.
@@ -561,5 +571,47 @@ impl Drop for Seat {
     fn drop(&mut self) {
         let task = self.tasks.borrow_mut().remove(&self.number);
         drop(task);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::traps::{Waiting, poll_budget};
+    use crate::{Clock, Kernel, ignore_after};
+    use std::task::ready;
+
+    /// Accepts nobody, as a system that forbids it.
+    #[derive(Debug)]
+    struct Forbidden<'a>(&'a std::cell::Cell<u32>, io::ErrorKind);
+
+    impl Sealed for Forbidden<'_> {}
+
+    impl Listener for Forbidden<'_> {
+        type Stream = ();
+        type Addr = ();
+
+        fn poll_accept(
+            &self,
+            _: &mut Waiting,
+            cx: &mut TaskContext<'_>,
+            _: &'static Location<'static>,
+        ) -> Poll<Result<((), ())>> {
+            ready!(poll_budget(cx));
+            self.0.set(self.0.get() + 1);
+            assert!(self.0.get() < 100, "it tries all the time");
+            Poll::Ready(Err(Error::Io(self.1.into())))
+        }
+    }
+
+    #[test]
+    fn what_does_not_pass_is_not_tried_all_the_time() {
+        let tried = std::cell::Cell::new(0);
+        let kernel = Kernel::builder().clock(Clock::Virtual).build().unwrap();
+        let here = Location::caller();
+        let listener = Forbidden(&tried, io::ErrorKind::PermissionDenied);
+        let accepted = kernel.run(ignore_after(Duration::from_secs(10), accept(&listener, here)));
+        assert!(accepted.unwrap().is_none());
+        assert!((10..30).contains(&tried.get()), "{}", tried.get());
     }
 }

@@ -117,10 +117,13 @@ where
     /// let server = TcpServer::new("127.0.0.1:0", Hello);
     /// curio::run(ignore_after(Duration::from_millis(10), server.serve_forever())).unwrap();
     /// ```
-    pub async fn serve_forever(self) -> Result<()> {
+    #[track_caller]
+    pub fn serve_forever(self) -> impl Future<Output = Result<()>> + use<F, H> {
         let make = self.make;
-        let handler = async move |client, addr| handle(client, addr, &make).await;
-        Server::new(self.addr, handler).await
+        Server::new(self.addr, async move |client, addr| {
+            handle(client, addr, &make).await
+        })
+        .named_after::<H>()
     }
 }
 
@@ -160,10 +163,13 @@ where
     /// # Errors
     ///
     /// [`Error::Io`](crate::Error::Io) if the path cannot be had. The interruption.
-    pub async fn serve_forever(self) -> Result<()> {
+    #[track_caller]
+    pub fn serve_forever(self) -> impl Future<Output = Result<()>> + use<F, H> {
         let make = self.make;
-        let handler = async move |client, addr| handle(client, addr, &make).await;
-        crate::server::unix_server(self.path, handler).await
+        crate::server::unix_server(self.path, async move |client, addr| {
+            handle(client, addr, &make).await
+        })
+        .named_after::<H>()
     }
 }
 

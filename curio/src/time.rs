@@ -107,7 +107,6 @@ enum State {
 
 impl Sleep {
     /// The same as [`sleep`], for somebody else.
-    #[cfg(any(unix, feature = "channel"))]
     pub(crate) fn after(delay: Duration, place: &'static Location<'static>) -> Sleep {
         Sleep(State::After(context::nanos(delay), place))
     }

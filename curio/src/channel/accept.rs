@@ -18,7 +18,7 @@ use super::greeting::Side;
 use crate::contain::log;
 use crate::error::{Error, Result};
 use crate::lookup::LookupHost;
-use crate::server::{is_about_one_connection, is_exhaustion};
+use crate::server::{is_about_one_connection, may_pass};
 use crate::task::{Task, task};
 use crate::time::Sleep;
 use crate::traps::{Label, WaitList, Waiting, poll_budget};
@@ -173,7 +173,7 @@ impl<'a> Accept<'a> {
                     }
                 }
                 Err(Error::Io(error)) if is_about_one_connection(&error) => {}
-                Err(Error::Io(error)) if is_exhaustion(&error) => {
+                Err(Error::Io(error)) if may_pass(&error) => {
                     log(format_args!("a channel cannot accept connections now: {error}"));
                     self.pause = Some(Sleep::after(PAUSE, self.place));
                 }

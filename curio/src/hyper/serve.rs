@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use crate::cancellation::disable_cancellation;
 use crate::error::{Error, Result};
-use crate::time::sleep;
+use crate::time::Sleep;
 use crate::traps::{Label, Waiting};
 
 const HTTP_WAIT: Label = Label::new(&"HTTP_WAIT");
@@ -74,7 +74,7 @@ where
     wind_down(connection.borrow_mut().as_mut());
     // A race, since no timeout reaches what is below the shield. A second interruption, which only a timeout further out can be, is
     // as good as the end of the grace.
-    let mut nap = sleep(grace);
+    let mut nap = Sleep::after(grace, place);
     poll_fn(|cx| match shielded.as_mut().poll(cx) {
         Poll::Ready(_) => Poll::Ready(()),
         Poll::Pending => Pin::new(&mut nap).poll(cx).map(drop),

@@ -44,11 +44,16 @@ impl Datagram {
     /// [`Error::Io`](crate::Error::Io), for one that is too long, say.
     ///
     /// See [`UdpServer`] for an example.
-    pub async fn reply(&self, packet: &[u8]) -> Result<()> {
+    #[track_caller]
+    pub fn reply<'a>(&'a self, packet: &'a [u8]) -> impl Future<Output = Result<()>> + use<'a> {
         // A socket has one seat for who waits to send. They take turns.
-        let _turn = self.socket.turn.lock().await?;
-        self.socket.io.send_to(packet, self.client_address).await?;
-        Ok(())
+        let turn = self.socket.turn.lock();
+        let send = self.socket.io.send_to(packet, self.client_address);
+        async move {
+            let _turn = turn.await?;
+            send.await?;
+            Ok(())
+        }
     }
 }
 
@@ -138,10 +143,13 @@ where
     /// [`Error::Io`](crate::Error::Io) if the address cannot be had. The interruption.
     ///
     /// See [`UdpServer`] for an example.
-    pub async fn serve_forever(self) -> Result<()> {
+    #[track_caller]
+    pub fn serve_forever(self) -> impl Future<Output = Result<()>> + use<F, H> {
         let make = self.make;
         let handler = async move |datagram: Datagram, _: SocketAddr| make(datagram).handle().await;
-        Server::new(self.at, handler).max_clients(self.at_once).await
+        Server::new(self.at, handler)
+            .named_after::<H>()
+            .max_clients(self.at_once)
     }
 }
 

@@ -102,10 +102,16 @@ impl Semaphore {
     #[inline]
     #[track_caller]
     pub fn acquire(&self) -> Acquire<'_> {
+        self.acquire_at(Location::caller())
+    }
+
+    /// The same, for somebody else.
+    #[inline]
+    pub(crate) fn acquire_at(&self, place: &'static Location<'static>) -> Acquire<'_> {
         Acquire {
             semaphore: self,
             waiting: Waiting::new(),
-            place: Location::caller(),
+            place,
         }
     }
 

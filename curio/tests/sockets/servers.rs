@@ -289,3 +289,73 @@ fn a_server_for_datagrams_serves_each_by_itself() {
         Ok(())
     });
 }
+
+struct Idle;
+
+impl curio::socketserver::Handler for Idle {
+    async fn handle(&mut self) -> Result<()> {
+        sleep(Duration::from_secs(1000)).await
+    }
+}
+
+/// Reports and the monitor show where a task waits: that is where the server was made, and not inside of it.
+#[test]
+fn a_server_waits_where_it_was_made() {
+    use curio::socketserver::{Request, TcpServer, UdpServer};
+    #[cfg(unix)]
+    use {crate::TempPath, curio::socketserver::UnixServer, curio::unix_server};
+
+    fn waits_here(server: &curio::Task<()>, label: &str, line: u32) {
+        let all: Vec<_> = server
+            .where_()
+            .iter()
+            .map(|(label, place)| (label.as_str(), place.file(), place.line()))
+            .collect();
+        assert_eq!(all, [(label, file!(), line)]);
+    }
+    let at = "127.0.0.1:0";
+    cleanly(async || {
+        let (tcp, udp) = (
+            TcpServer::new(at, |_: Request| Idle),
+            UdpServer::new(at, |_| Idle),
+        );
+        let mut servers = vec![
+            (line!(), spawn(tcp_server(at, async |_, _| Ok(())))),
+            (line!(), spawn(tcp.serve_forever())),
+            (line!(), spawn(udp.serve_forever())),
+        ];
+        #[cfg(unix)]
+        let paths = (TempPath::new(), TempPath::new());
+        #[cfg(unix)]
+        let unix = UnixServer::new(&paths.1.0, |_: Request<_, _>| Idle);
+        #[cfg(unix)]
+        servers.extend([
+            (line!(), spawn(unix_server(&paths.0.0, async |_, _| Ok(())))),
+            (line!(), spawn(unix.serve_forever())),
+        ]);
+        for _ in 0..10 {
+            yield_now().await?;
+        }
+        for (line, server) in servers {
+            waits_here(&server, "READ_WAIT", line);
+            server.cancel().await?;
+        }
+        // There is no place for another client.
+        let listener = TcpListener::bind(at)?;
+        let addr = listener.local_addr()?;
+        let patient = async |_: TcpStream, _| sleep(Duration::from_secs(1000)).await;
+        let (line, full) = (line!(), run_server(listener, patient));
+        let full = spawn(full.max_clients(1));
+        let client = TcpStream::connect(addr).await?;
+        while full
+            .where_()
+            .first()
+            .is_none_or(|(label, _)| label.as_str() != "SEMA_ACQUIRE")
+        {
+            yield_now().await?;
+        }
+        waits_here(&full, "SEMA_ACQUIRE", line);
+        drop(client);
+        full.cancel().await
+    });
+}
