@@ -8,7 +8,8 @@
 //!     is ours, and nobody else is concerned, whatever becomes of us.
 //! P2. Where not, the file becomes non-blocking while somebody here uses it; the last one that is dropped makes it block
 //!     again, if it did before. Copies of a descriptor are the same file; two descriptors with the same device and number may
-//!     be or not (the two ends of a pipe are not), which a short look tells.
+//!     be or not (the two ends of a pipe are not), which a short look tells. Nobody here reads or writes meanwhile: what blocks
+//!     for that moment would keep a kernel.
 //! P3. A terminal gives one line at a time, and some pipes one packet, so a short read does not say that there is no more.
 //! P4. An ordinary file cannot be waited for, and need not be: it is read and written as it is. (Standard input may be one.)
 
@@ -20,7 +21,7 @@ use std::net::Shutdown;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::panic::Location;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
 use std::task::{Context as TaskContext, Poll, ready};
 
 use socket2::SockRef;
@@ -176,7 +177,7 @@ impl Descriptor {
     /// Reads what is there now, without waiting and in no task.
     pub(crate) fn read_now(&self, buf: &mut [u8]) -> Result<usize> {
         match &self.0 {
-            Kind::Pollable(io) => io.with(|source| (&*source.0.file).read(buf)),
+            Kind::Pollable(io) => io.with(|source| source.0.call(|mut file| file.read(buf))),
             Kind::Ordinary(file) => {
                 let file = file.borrow();
                 let mut file = file.as_ref().ok_or(Error::Closed)?;
@@ -230,6 +231,12 @@ impl Source {
         let unblocked = unblock(&file)?;
         Ok(Source { file, unblocked })
     }
+
+    /// Reads or writes (P2).
+    fn call<R>(&self, call: impl FnOnce(&File) -> io::Result<R>) -> io::Result<R> {
+        let _nobody_looks = LOOK.read().unwrap_or_else(PoisonError::into_inner);
+        call(&self.file)
+    }
 }
 
 impl Drop for Source {
@@ -269,7 +276,7 @@ impl Readable for Descriptor {
         match &self.0 {
             // P3.
             Kind::Pollable(io) => io.poll_fd(Direction::Read, waiting, cx, place, |source| {
-                (&*source.file).read(buf)
+                source.call(|mut file| file.read(buf))
             }),
             Kind::Ordinary(file) => {
                 poll_ordinary(cx, || file.borrow().as_ref().map(|mut file| file.read(buf)))
@@ -288,7 +295,7 @@ impl Writable for Descriptor {
     ) -> Poll<Result<usize>> {
         match &self.0 {
             Kind::Pollable(io) => io.poll_fd(Direction::Write, waiting, cx, place, |source| {
-                (&*source.file).write(buf)
+                source.call(|mut file| file.write(buf))
             }),
             Kind::Ordinary(file) => {
                 poll_ordinary(cx, || file.borrow().as_ref().map(|mut file| file.write(buf)))
@@ -325,6 +332,9 @@ struct Unblocked {
 }
 
 static UNBLOCKED: Mutex<Vec<Unblocked>> = Mutex::new(Vec::new());
+
+/// Held for writing by who makes a file block for a moment, and for reading by all who use one.
+static LOOK: RwLock<()> = RwLock::new(());
 
 fn unblocked() -> MutexGuard<'static, Vec<Unblocked>> {
     UNBLOCKED.lock().unwrap_or_else(PoisonError::into_inner)
@@ -375,6 +385,7 @@ impl Unblocked {
             return Ok(false);
         };
         let file = SockRef::from(file);
+        let _look = LOOK.write().unwrap_or_else(PoisonError::into_inner);
         file.set_nonblocking(false)?;
         let other = SockRef::from(&*user).nonblocking();
         file.set_nonblocking(true)?;

@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use curio::stream::{FileStream, stdin, stdout};
-use curio::{Error, spawn, timeout_after, yield_now};
+use curio::{Error, sleep, spawn, timeout_after, yield_now};
 use socket2::SockRef;
 
 use crate::cleanly;
@@ -296,4 +296,69 @@ fn a_terminal_is_left_as_it_was() {
         output.contains("you said one\nyou said two\nyou said three\ngoodbye\n"),
         "{output}"
     );
+}
+
+/// Whether a descriptor that comes is a copy of one that is in use is found out while that one is read.
+#[test]
+fn a_copy_that_comes_does_not_make_a_kernel_block() {
+    use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::SeqCst};
+    use std::thread;
+
+    let _alone = Alone::start();
+    let (reader, mut writer) = io::pipe().unwrap();
+    let (done, ready) = (AtomicBool::new(false), AtomicBool::new(false));
+    let (read, turns) = (AtomicU32::new(0), AtomicU32::new(0));
+    let copy = reader.try_clone().unwrap();
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            curio::run(async {
+                let mut stream = FileStream::open(reader)?;
+                ready.store(true, SeqCst);
+                let reading = async {
+                    while stream.read(&mut [0; 10]).await? > 0 {
+                        read.fetch_add(1, SeqCst);
+                    }
+                    Ok::<_, Error>(())
+                };
+                let turning = async {
+                    while !done.load(SeqCst) {
+                        turns.fetch_add(1, SeqCst);
+                        sleep(Duration::from_micros(50)).await?;
+                    }
+                    Ok(())
+                };
+                futures::try_join!(reading, turning).map(drop)
+            })
+        });
+        scope.spawn(|| {
+            curio::run(async {
+                while !ready.load(SeqCst) {
+                    yield_now().await?;
+                }
+                while !done.load(SeqCst) {
+                    drop(FileStream::open(copy.try_clone()?)?);
+                    yield_now().await?;
+                }
+                Ok(())
+            })
+        });
+        let until = |count: &AtomicU32, least: u32| {
+            let start = std::time::Instant::now();
+            while count.load(SeqCst) < least && start.elapsed() < Duration::from_secs(5) {
+                thread::sleep(Duration::from_micros(50));
+            }
+            count.load(SeqCst) >= least
+        };
+        let mut turned = true;
+        for n in 1..=500 {
+            writer.write_all(b"x").unwrap();
+            turned &= until(&read, n) && until(&turns, turns.load(SeqCst) + 2);
+            if !turned {
+                break;
+            }
+        }
+        done.store(true, SeqCst);
+        drop(writer);
+        assert!(turned, "the kernel blocks in a read");
+    });
 }
