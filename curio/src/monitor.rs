@@ -183,7 +183,8 @@ impl Monitor {
     }
 
     /// What the environment variable `CURIOMONITOR` asks for: `1` (or nearly anything) for the socket, and separated by commas
-    /// `tcp` for `127.0.0.1:48802`, `tcp:PORT`, `control`, `ctrl-c`. Nothing, if it is not set, empty, or `0`, `false`, `no` or `off`.
+    /// `tcp` for `127.0.0.1:48802`, `tcp:PORT`, `control`, `ctrl-c`. Nothing, if it is not set, empty, or `0`, `false`, `no` or `off`;
+    /// nor in a program that has more rights than whoever has started it and set its environment.
     ///
     /// Every [`Builder::build`](crate::Builder::build) looks there by itself, and so does [`run`](crate::run).
     ///
@@ -193,7 +194,7 @@ impl Monitor {
     /// # let _ = monitor;
     /// ```
     pub fn from_env() -> Option<Monitor> {
-        let value = std::env::var_os("CURIOMONITOR")?;
+        let value = std::env::var_os("CURIOMONITOR").filter(|_| !system::is_privileged())?;
         Monitor::from_words(&value.to_string_lossy())
     }
 
@@ -240,10 +241,13 @@ impl Monitor {
             Socket::Found => directory::bind(),
             Socket::At(path) => directory::bind_at(path),
         };
-        let tcp = self.tcp.map(mio::net::TcpListener::bind).transpose();
+        let listen = |address| {
+            let told = |error: io::Error| io::Error::new(error.kind(), format!("{address}: {error}"));
+            mio::net::TcpListener::bind(address).map_err(told)
+        };
         Ok(Opened {
             unix: unix.map_err(Error::Io)?,
-            tcp: tcp.map_err(Error::Io)?,
+            tcp: self.tcp.map(listen).transpose().map_err(Error::Io)?,
             tcp_control: self.tcp_control,
             on_ctrl_c: self.on_ctrl_c,
         })

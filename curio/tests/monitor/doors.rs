@@ -238,3 +238,37 @@ fn kernels_that_begin_and_end_at_the_same_time_keep_their_sockets() {
     assert_eq!(missing.into_inner(), 0);
     assert_eq!(sockets(), Vec::<PathBuf>::new());
 }
+
+/// Whoever starts such a program sets its environment, and must not get its rights by that.
+#[test]
+fn a_program_with_more_rights_than_its_user_does_not_ask_the_environment() {
+    const CHILD: &str = "CURIO_MONITOR_CHILD";
+    if std::env::var_os(CHILD).is_some() {
+        let user = fs::metadata("/proc/self").unwrap().uid();
+        return println!("user {user}: {:?}", Monitor::from_env().is_some());
+    }
+    let place = Place::new();
+    if fs::metadata(&place.directory).unwrap().uid() != 0 {
+        return eprintln!("skipped: only root can give a program to somebody else");
+    }
+    fs::set_permissions(&place.directory, fs::Permissions::from_mode(0o755)).unwrap();
+    let program = place.directory.join("program");
+    fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
+    let ask = |user: u32, mode: u32| {
+        std::os::unix::fs::chown(&program, Some(user), Some(user)).unwrap();
+        fs::set_permissions(&program, fs::Permissions::from_mode(mode)).unwrap();
+        let mut child = Command::new(&program);
+        child
+            .args(["--exact", "--nocapture"])
+            .arg("doors::a_program_with_more_rights_than_its_user_does_not_ask_the_environment")
+            .env("CURIOMONITOR", "1")
+            .env(CHILD, "1");
+        String::from_utf8(child.output().unwrap().stdout).unwrap()
+    };
+    let (ours, theirs) = (ask(0, 0o755), ask(65534, 0o4755));
+    assert!(ours.contains("user 0: true"), "{ours}");
+    if theirs.contains("user 0: ") {
+        return eprintln!("skipped: programs get no rights there");
+    }
+    assert!(theirs.contains(": false"), "{theirs}");
+}
