@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Builder;
 use super::exits;
 use crate::contain::log;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::mirror::Mirror;
 use crate::monitor::{Monitor, Opened, Serving};
 use crate::signal::SIGINT;
@@ -15,10 +15,13 @@ use crate::signal::SIGINT;
 pub(super) struct Plan(Option<Monitor>);
 
 /// It listens, but nobody answers yet.
-pub(super) struct Ready(Opened);
+pub(super) struct Ready {
+    opened: Opened,
+    is_asked_for: bool,
+}
 
-/// The monitor is there as long as this is.
-pub(super) struct Watched(#[allow(dead_code)] Serving);
+/// The monitor is there as long as this is, if it could begin.
+pub(super) struct Watched(#[allow(dead_code)] Option<Serving>);
 
 impl Builder {
     /// Gives the kernel a monitor: those who connect to it see what it does, and can cancel its tasks; see
@@ -41,7 +44,7 @@ impl Builder {
 }
 
 impl Plan {
-    /// Opens what the monitor is to listen on. One that only the environment asks for is no reason for a program not to run.
+    /// Opens what the monitor is to listen on.
     pub(super) fn open(self, exit_on: &mut Vec<exits::Signal>) -> Result<Option<Ready>> {
         let (monitor, is_asked_for) = match (self.0, Monitor::from_env()) {
             (Some(monitor), _) => (monitor, true),
@@ -54,19 +57,27 @@ impl Plan {
                     // The monitor does that, at the second one.
                     exit_on.retain(|signal| *signal != SIGINT);
                 }
-                Ok(Some(Ready(opened)))
+                Ok(Some(Ready { opened, is_asked_for }))
             }
-            Err(error) if is_asked_for => Err(error),
-            Err(error) => {
-                log(format_args!("there is no monitor: {error}"));
-                Ok(None)
-            }
+            Err(error) => without(is_asked_for, error).map(|()| None),
         }
     }
 }
 
+/// There is no monitor, for this reason. One that only the environment asks for is no reason for a program not to run.
+fn without(is_asked_for: bool, error: Error) -> Result<()> {
+    if is_asked_for {
+        return Err(error);
+    }
+    log(format_args!("there is no monitor: {error}"));
+    Ok(())
+}
+
 impl Ready {
     pub(super) fn start(self, mirror: Arc<Mirror>) -> Result<Watched> {
-        self.0.start(mirror).map(Watched)
+        match self.opened.start(mirror) {
+            Ok(serving) => Ok(Watched(Some(serving))),
+            Err(error) => without(self.is_asked_for, error).map(|()| Watched(None)),
+        }
     }
 }

@@ -272,3 +272,34 @@ fn a_program_with_more_rights_than_its_user_does_not_ask_the_environment() {
     }
     assert!(theirs.contains(": false"), "{theirs}");
 }
+
+/// If there are too few descriptors for a monitor that only the environment asks for, there is none. (While the kernel is made,
+/// the monitor's socket is there.)
+#[test]
+fn a_monitor_that_only_the_environment_wants_keeps_no_program_from_running() {
+    const CHILD: &str = "CURIO_MONITOR_FILES";
+    if std::env::var_os(CHILD).is_some() {
+        let least = (0..20).find(|&left| {
+            let mut files: Vec<_> = std::iter::from_fn(|| fs::File::open("/dev/null").ok()).collect();
+            files.truncate(files.len() - left);
+            let kernel = Kernel::new();
+            kernel.is_ok_and(|kernel| kernel.run(async {}).is_ok())
+        });
+        return println!("\n{}", least.expect("the kernel was never made"));
+    }
+    let _place = Place::new();
+    let ask = |monitor: &str| {
+        let mut child = Command::new("sh");
+        child
+            .args(["-c", "ulimit -n 64 && exec \"$0\" \"$@\""])
+            .arg(std::env::current_exe().unwrap())
+            .args(["--exact", "--nocapture", "--test-threads=1"])
+            .arg("doors::a_monitor_that_only_the_environment_wants_keeps_no_program_from_running")
+            .env("CURIOMONITOR", monitor)
+            .env(CHILD, "1");
+        let said = String::from_utf8(child.output().unwrap().stdout).unwrap();
+        let least = said.lines().find_map(|line| line.parse::<usize>().ok());
+        least.unwrap_or_else(|| panic!("{said}"))
+    };
+    assert_eq!(ask("1"), ask("0") + 1);
+}
