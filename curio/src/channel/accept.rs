@@ -18,7 +18,7 @@ use super::greeting::Side;
 use crate::contain::log;
 use crate::error::{Error, Result};
 use crate::lookup::LookupHost;
-use crate::server::{is_about_one_connection, may_pass};
+use crate::server::accept::{is_about_one_connection, may_pass};
 use crate::task::{Task, task};
 use crate::time::Sleep;
 use crate::traps::{Label, WaitList, Waiting, poll_budget};
