@@ -298,7 +298,7 @@ fn the_first_of_a_pipeline_learns_that_nobody_reads() {
         let error = head.spawn().unwrap_err();
         assert_eq!(
             error.to_string(),
-            "cannot start head: an earlier child has got its standard input"
+            "cannot start head: an earlier start has used up its standard input"
         );
         assert!(check_output(head.stdin(Stdio::null())).await?.is_empty());
         Ok(())
