@@ -5,6 +5,7 @@
 mod common;
 
 use std::cell::Cell;
+use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
@@ -74,6 +75,81 @@ fn a_queue_counts_its_items() {
         format!("{:?}", queue.get()),
         "Get(Operation { label: Label(\"UQUEUE_GET\"), waits: false })"
     );
+}
+
+/// Whatever is done with it, and wherever its items are by then (Q5).
+#[test]
+fn a_queue_is_a_queue() {
+    for seed in 1..=1000 {
+        let mut random = Random(seed);
+        let (capacity, queue) = match random.below(3) {
+            0 => (4, UniversalQueue::bounded(4)),
+            _ => (usize::MAX, UniversalQueue::new()),
+        };
+        let mut expected = VecDeque::new();
+        for n in 0..60 {
+            match random.below(8) {
+                0..=3 => {
+                    assert_eq!(queue.try_put(n).is_ok(), expected.len() < capacity);
+                    if expected.len() < capacity {
+                        expected.push_back(n);
+                    }
+                }
+                4 | 5 => assert_eq!(try_get(&queue), expected.pop_front()),
+                6 if !expected.is_empty() => {
+                    assert_eq!(queue.blocking_get().ok(), expected.pop_front());
+                }
+                // A getter waits and is chosen; others come first, but leave it one; and perhaps it goes away.
+                6 => {
+                    let mut getter = Box::pin(queue.get());
+                    assert!(poll_once(getter.as_mut()).is_pending());
+                    queue.try_put(n).unwrap();
+                    assert_eq!(try_get(&queue), None);
+                    queue.try_put(n + 100).unwrap();
+                    expected.extend([n, n + 100]);
+                    for _ in 0..random.below(3) {
+                        let item = (expected.len() > 1).then(|| expected.pop_front()).flatten();
+                        assert_eq!(try_get(&queue), item);
+                    }
+                    if random.below(2) == 0 {
+                        let Poll::Ready(item) = poll_once(getter.as_mut()) else {
+                            panic!("it was chosen")
+                        };
+                        assert_eq!(item.ok(), expected.pop_front());
+                    }
+                }
+                #[cfg(unix)]
+                7 if random.below(8) == 0 => assert!(queue.as_raw_fd().unwrap() >= 0),
+                _ => {}
+            }
+            assert_eq!(queue.len(), expected.len(), "seed {seed}");
+            assert_eq!(queue.is_full(), expected.len() >= capacity);
+        }
+        queue.close();
+        while let Some(n) = expected.pop_front() {
+            assert_eq!(queue.try_get().unwrap(), Some(n));
+        }
+        assert!(matches!(queue.try_get(), Err(Error::Closed)));
+    }
+}
+
+#[test]
+fn items_that_nobody_takes_are_dropped_in_order() {
+    struct Item(i32, Arc<Mutex<Vec<i32>>>);
+    impl Drop for Item {
+        fn drop(&mut self) {
+            self.1.lock().unwrap().push(self.0);
+        }
+    }
+    let dropped = Arc::new(Mutex::new(Vec::new()));
+    let queue = UniversalQueue::new();
+    let put = |n| assert!(queue.try_put(Item(n, dropped.clone())).is_ok());
+    (1..=3).for_each(put);
+    drop(queue.try_get());
+    (4..=5).for_each(put);
+    assert_eq!(*dropped.lock().unwrap(), [1]);
+    drop(queue);
+    assert_eq!(*dropped.lock().unwrap(), [1, 2, 3, 4, 5]);
 }
 
 #[test]

@@ -196,6 +196,59 @@ fn two_consumers_both_get_theirs() {
     });
 }
 
+#[test]
+fn what_is_taken_at_once_is_shared_in_order() {
+    explore(|| {
+        let queue = UniversalQueue::new();
+        queue.try_put(1).unwrap();
+        let producer = queue.clone();
+        thread::spawn(move || (2..=3).for_each(|n| producer.try_put(n).unwrap()));
+        let other = queue.clone();
+        let consumer = thread::spawn(move || other.blocking_get().unwrap());
+        let (first, second) = (queue.blocking_get().unwrap(), queue.blocking_get().unwrap());
+        assert!(first < second);
+        assert_eq!(first + second + consumer.join().unwrap(), 6);
+        assert!(queue.is_empty());
+    });
+}
+
+#[test]
+fn an_item_on_its_way_to_the_front_is_counted() {
+    explore(|| {
+        let queue = UniversalQueue::new();
+        (1..=3).for_each(|n| queue.try_put(n).unwrap());
+        let consumer = queue.clone();
+        let consumer = thread::spawn(move || {
+            assert_eq!(consumer.try_get().unwrap(), Some(1));
+            consumer.try_put(4).unwrap();
+        });
+        let len = queue.len();
+        assert!(len == 2 || len == 3, "{len}");
+        consumer.join().unwrap();
+        assert_eq!([(); 3].map(|()| queue.try_get().unwrap()), [2, 3, 4].map(Some));
+    });
+}
+
+#[test]
+fn a_descriptor_takes_back_what_is_in_front() {
+    explore(|| {
+        let queue = UniversalQueue::new();
+        (1..=3).for_each(|n| queue.try_put(n).unwrap());
+        let other = queue.clone();
+        let consumer = thread::spawn(move || {
+            let (first, second) = (other.try_get().unwrap(), other.try_get().unwrap());
+            assert_eq!((first, second), (Some(1), Some(2)));
+        });
+        queue.as_raw_fd().unwrap();
+        queue.try_put(4).unwrap();
+        consumer.join().unwrap();
+        assert_eq!(
+            [(); 3].map(|()| queue.try_get().unwrap()),
+            [Some(3), Some(4), None]
+        );
+    });
+}
+
 /// Polls the future once, and drops it.
 fn poll_once<F: Future>(future: F) -> Poll<F::Output> {
     pin!(future).poll(&mut TaskContext::from_waker(Waker::noop()))

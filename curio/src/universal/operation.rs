@@ -48,6 +48,12 @@ pub(crate) trait Step {
         wakes: &mut Wakes,
     ) -> Option<Result<Self::Output>>;
 
+    /// Completes it before it has waited, if it can be.
+    #[inline]
+    fn attempt_first(&mut self, shared: &Shared<Self::State>) -> Option<Result<Self::Output>> {
+        shared.with(|state, wakes| self.attempt(state, false, wakes))
+    }
+
     /// One that was chosen has gone away (U2).
     fn pass_on(_state: &mut Self::State, _wakes: &mut Wakes) {}
 }
@@ -143,55 +149,71 @@ impl<'a, S: Step> Operation<'a, S> {
         if running() {
             return Err(Error::KernelRunning);
         }
-        // Nearly always it need not wait, and then it needs nothing to wait with.
-        if let Look::Done(result) = self.look(&TaskContext::from_waker(Waker::noop()), &mut None) {
-            return result;
+        match self.step.attempt_first(self.shared) {
+            Some(result) => result,
+            None => self.block_slowly(limit),
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn block_slowly(self, limit: Option<Duration>) -> Result<S::Output> {
         // A limit that is too far away for the clock is none.
         let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
         block_on(self, deadline).unwrap_or_else(|| Err(Error::Timeout(Progress::default())))
     }
-}
 
-impl<S: Step> Future for Operation<'_, S> {
-    type Output = Result<S::Output>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Self::Output> {
-        let this = self.get_mut();
-        if this.place.is_none() {
-            ready!(traps::poll_budget(cx));
-        }
-        let known = match this.look(cx, &mut None) {
+    /// The poll of an operation that waits, or must begin to.
+    #[inline(never)]
+    fn poll_slowly(&mut self, cx: &mut TaskContext<'_>) -> Poll<Result<S::Output>> {
+        let known = match self.look(cx, &mut None) {
             Look::Done(result) => {
-                this.waiting.complete();
+                self.waiting.complete();
                 return Poll::Ready(result);
             }
             Look::Known => true,
             Look::Unknown => false,
         };
         if context::with(|context| context.is_some_and(|context| context.task.get().is_some())) {
-            if let Err(error) = this.waiting.wait(cx, S::LABEL, this.location) {
-                this.withdraw();
+            if let Err(error) = self.waiting.wait(cx, S::LABEL, self.location) {
+                self.withdraw();
                 return Poll::Ready(Err(error));
             }
-        } else if this.waiting.is_waiting() {
+        } else if self.waiting.is_waiting() {
             // It has waited in a task, and was moved out of its kernel.
-            this.waiting = Waiting::new();
+            self.waiting = Waiting::new();
         }
         if known {
             return Poll::Pending;
         }
         // Cloning a waker is user code, so the lock was released; the object may have changed (U3).
         let mut spare = Some(cx.waker().clone());
-        let look = this.look(cx, &mut spare);
+        let look = self.look(cx, &mut spare);
         drop(spare);
         match look {
             Look::Done(result) => {
-                this.waiting.complete();
+                self.waiting.complete();
                 Poll::Ready(result)
             }
             Look::Known | Look::Unknown => Poll::Pending,
         }
+    }
+}
+
+impl<S: Step> Future for Operation<'_, S> {
+    type Output = Result<S::Output>;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Self::Output> {
+        let this = self.get_mut();
+        // Nearly always it need not wait, and then it needs nothing to wait with.
+        if this.place.is_none() {
+            ready!(traps::poll_budget(cx));
+            if let Some(result) = this.step.attempt_first(this.shared) {
+                return Poll::Ready(result);
+            }
+        }
+        this.poll_slowly(cx)
     }
 }
 

@@ -1,28 +1,20 @@
 //! The universal queue.
-//!
-//! Q1. `items.len() > getters.chosen()` only if no getter waits: an item nobody was chosen for has nobody to take it.
-//! Q2. `items.len() + putters.chosen() < capacity` only if no putter waits.
-//! Q3. A closed queue without items has no getter that waits, and a closed one no putter. So a getter that finds the queue
-//!     closed but items in it that others were chosen for, waits: they may yet go away without them.
-//! Q4. The descriptor, if there is one, is readable exactly while `items.len() > getters.chosen()`, or at the end.
-//!
-//! `settle` restores all four after any change.
 
-use std::collections::VecDeque;
 use std::fmt;
 #[cfg(unix)]
 use std::os::fd::RawFd;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::descriptor::Descriptor;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::queue::{TryPutError, checked};
-use crate::remote::{Line, Shared, Wakes};
+use crate::universal::operation::Step;
 
 mod operations;
+mod state;
 
 pub use operations::{Get, Join, Next, Put};
+use state::{Halves, Stand};
 
 /// A queue between tasks of any kernel, threads and other executors (Python Curio: `UniversalQueue`).
 ///
@@ -47,77 +39,7 @@ pub use operations::{Get, Join, Next, Put};
 /// .unwrap();
 /// assert_eq!(consumer.join().unwrap(), 55);
 /// ```
-pub struct UniversalQueue<T>(Arc<Shared<State<T>>>);
-
-struct State<T> {
-    items: VecDeque<T>,
-    /// `usize::MAX` if it has none.
-    capacity: usize,
-    closed: bool,
-    /// Items that were put, and for which nobody has called `task_done`.
-    unfinished: usize,
-    getters: Line,
-    putters: Line,
-    joiners: Line,
-    descriptor: Option<Descriptor>,
-}
-
-impl<T> State<T> {
-    fn has_item(&self) -> bool {
-        self.items.len() > self.getters.chosen()
-    }
-
-    fn has_room(&self) -> bool {
-        self.items.len() + self.putters.chosen() < self.capacity
-    }
-
-    /// Restores the invariants, whatever has changed.
-    #[inline]
-    fn settle(&mut self, wakes: &mut Wakes) {
-        // Nearly always nobody waits, so there is nothing to do.
-        if !self.getters.is_empty() || !self.putters.is_empty() || self.descriptor.is_some() {
-            self.settle_slowly(wakes);
-        }
-    }
-
-    #[inline(never)]
-    fn settle_slowly(&mut self, wakes: &mut Wakes) {
-        while self.has_item() && self.getters.choose(wakes) {}
-        if self.closed {
-            self.putters.dismiss_all(wakes);
-            if self.is_at_end() {
-                self.getters.dismiss_all(wakes);
-            }
-        }
-        while self.has_room() && self.putters.choose(wakes) {}
-        self.show();
-    }
-
-    /// Keeps the descriptor up to date (Q4).
-    fn show(&mut self) {
-        let (has_item, at_end) = (self.has_item(), self.is_at_end());
-        if let Some(descriptor) = &mut self.descriptor {
-            descriptor.show(has_item || at_end);
-        }
-    }
-
-    /// Nothing is there, and nothing will come.
-    fn is_at_end(&self) -> bool {
-        self.closed && self.items.is_empty()
-    }
-
-    fn push(&mut self, item: T, wakes: &mut Wakes) {
-        self.items.push_back(item);
-        self.unfinished += 1;
-        self.settle(wakes);
-    }
-
-    fn pop(&mut self, wakes: &mut Wakes) -> Option<T> {
-        let item = self.items.pop_front();
-        self.settle(wakes);
-        item
-    }
-}
+pub struct UniversalQueue<T>(Arc<Halves<T>>);
 
 impl<T> UniversalQueue<T> {
     /// A queue for any number of items.
@@ -148,16 +70,7 @@ impl<T> UniversalQueue<T> {
     }
 
     fn with_capacity(capacity: usize) -> UniversalQueue<T> {
-        UniversalQueue(Arc::new(Shared::new(State {
-            items: VecDeque::new(),
-            capacity,
-            closed: false,
-            unfinished: 0,
-            getters: Line::new(),
-            putters: Line::new(),
-            joiners: Line::new(),
-            descriptor: None,
-        })))
+        UniversalQueue(Arc::new(Halves::new(capacity)))
     }
 
     /// Takes the first item (Python Curio: `get`).
@@ -167,7 +80,7 @@ impl<T> UniversalQueue<T> {
     ///
     /// # Errors
     ///
-    /// [`Error::Closed`] if the queue is closed and empty.
+    /// [`Error::Closed`](crate::Error::Closed) if the queue is closed and empty.
     ///
     /// ```
     /// use curio::{UniversalQueue, run};
@@ -217,7 +130,7 @@ impl<T> UniversalQueue<T> {
     ///
     /// # Errors
     ///
-    /// [`Error::Closed`] if the queue is closed, also while it waits.
+    /// [`Error::Closed`](crate::Error::Closed) if the queue is closed, also while it waits.
     ///
     /// ```
     /// use curio::{UniversalQueue, run};
@@ -237,7 +150,7 @@ impl<T> UniversalQueue<T> {
     ///
     /// # Errors
     ///
-    /// [`Error::Closed`] if the queue is closed and empty.
+    /// [`Error::Closed`](crate::Error::Closed) if the queue is closed and empty.
     ///
     /// ```
     /// let queue = curio::UniversalQueue::new();
@@ -248,15 +161,7 @@ impl<T> UniversalQueue<T> {
     /// assert!(queue.try_get().is_err());
     /// ```
     pub fn try_get(&self) -> Result<Option<T>> {
-        self.0.with(|state, wakes| {
-            if state.has_item() {
-                Ok(state.pop(wakes))
-            } else if state.is_at_end() {
-                Err(Error::Closed)
-            } else {
-                Ok(None)
-            }
-        })
+        self.get().0.step.attempt_first(&self.0.rest).transpose()
     }
 
     /// Adds an item at the end if there is room. It never waits.
@@ -276,16 +181,16 @@ impl<T> UniversalQueue<T> {
     /// assert!(matches!(queue.try_put(3), Err(TryPutError::Closed(3))));
     /// ```
     pub fn try_put(&self, item: T) -> Result<(), TryPutError<T>> {
-        self.0.with(|state, wakes| {
-            if state.closed {
-                Err(TryPutError::Closed(item))
-            } else if state.has_room() {
-                state.push(item, wakes);
-                Ok(())
-            } else {
-                Err(TryPutError::Full(item))
-            }
-        })
+        let mut item = Some(item);
+        let stand = self
+            .0
+            .rest
+            .with(|state, wakes| state.put(&mut item, false, wakes));
+        match (stand, item) {
+            (Stand::Closed, Some(item)) => Err(TryPutError::Closed(item)),
+            (Stand::Full, Some(item)) => Err(TryPutError::Full(item)),
+            _ => Ok(()),
+        }
     }
 
     /// Takes the first item, and blocks the thread while the queue is empty.
@@ -295,7 +200,7 @@ impl<T> UniversalQueue<T> {
     ///
     /// # Errors
     ///
-    /// [`Error::Closed`] if the queue is closed and empty. [`Error::KernelRunning`] inside of a kernel, which would stand
+    /// [`Error::Closed`](crate::Error::Closed) if the queue is closed and empty. [`Error::KernelRunning`](crate::Error::KernelRunning) inside of a kernel, which would stand
     /// still.
     ///
     /// ```
@@ -311,7 +216,7 @@ impl<T> UniversalQueue<T> {
     ///
     /// # Errors
     ///
-    /// As for [`blocking_get`](UniversalQueue::blocking_get). [`Error::Timeout`] if no item came in time.
+    /// As for [`blocking_get`](UniversalQueue::blocking_get). [`Error::Timeout`](crate::Error::Timeout) if no item came in time.
     ///
     /// ```
     /// use std::time::Duration;
@@ -328,7 +233,7 @@ impl<T> UniversalQueue<T> {
     ///
     /// # Errors
     ///
-    /// [`Error::Closed`] if the queue is closed; the item is dropped. [`Error::KernelRunning`] inside of a kernel, which
+    /// [`Error::Closed`](crate::Error::Closed) if the queue is closed; the item is dropped. [`Error::KernelRunning`](crate::Error::KernelRunning) inside of a kernel, which
     /// would stand still.
     ///
     /// ```
@@ -344,7 +249,7 @@ impl<T> UniversalQueue<T> {
     ///
     /// # Errors
     ///
-    /// As for [`blocking_put`](UniversalQueue::blocking_put). [`Error::Timeout`] if there was no room in time; the item is
+    /// As for [`blocking_put`](UniversalQueue::blocking_put). [`Error::Timeout`](crate::Error::Timeout) if there was no room in time; the item is
     /// dropped.
     ///
     /// ```
@@ -376,7 +281,7 @@ impl<T> UniversalQueue<T> {
     /// ```
     #[track_caller]
     pub fn task_done(&self) {
-        let done = self.0.with(|state, wakes| {
+        let done = self.0.rest.with(|state, wakes| {
             let left = state.unfinished.checked_sub(1);
             if let Some(left) = left {
                 state.unfinished = left;
@@ -412,7 +317,7 @@ impl<T> UniversalQueue<T> {
     ///
     /// # Errors
     ///
-    /// [`Error::KernelRunning`] inside of a kernel, which would stand still.
+    /// [`Error::KernelRunning`](crate::Error::KernelRunning) inside of a kernel, which would stand still.
     ///
     /// ```
     /// curio::UniversalQueue::<i32>::new().blocking_join().unwrap();
@@ -421,7 +326,7 @@ impl<T> UniversalQueue<T> {
         self.join().0.block(None)
     }
 
-    /// Nobody puts anything any more. What is in the queue can still be taken; who waits in vain gets [`Error::Closed`].
+    /// Nobody puts anything any more. What is in the queue can still be taken; who waits in vain gets [`Error::Closed`](crate::Error::Closed).
     /// It never waits.
     ///
     /// ```
@@ -435,7 +340,7 @@ impl<T> UniversalQueue<T> {
     /// assert!(matches!(run(queue.get()), Err(Error::Closed)));
     /// ```
     pub fn close(&self) {
-        self.0.with(|state, wakes| {
+        self.0.rest.with(|state, wakes| {
             state.closed = true;
             state.settle(wakes);
         });
@@ -447,7 +352,7 @@ impl<T> UniversalQueue<T> {
     /// assert!(!curio::UniversalQueue::<i32>::new().is_closed());
     /// ```
     pub fn is_closed(&self) -> bool {
-        self.0.with(|state, _| state.closed)
+        self.0.rest.with(|state, _| state.closed)
     }
 
     /// How many items are in the queue (Python Curio: `qsize`), those included that are kept for somebody who was woken.
@@ -456,7 +361,7 @@ impl<T> UniversalQueue<T> {
     /// assert_eq!(curio::UniversalQueue::<i32>::new().len(), 0);
     /// ```
     pub fn len(&self) -> usize {
-        self.0.with(|state, _| state.items.len())
+        self.0.look(|_, len| len)
     }
 
     /// Whether there is no item in the queue (Python Curio: `empty`).
@@ -474,7 +379,7 @@ impl<T> UniversalQueue<T> {
     /// assert!(!curio::UniversalQueue::<i32>::new().is_full());
     /// ```
     pub fn is_full(&self) -> bool {
-        self.0.with(|state, _| state.items.len() >= state.capacity)
+        self.0.look(|state, len| len >= state.capacity)
     }
 
     /// How many items the queue takes; none if it is without bounds (Python Curio: `maxsize`).
@@ -484,7 +389,7 @@ impl<T> UniversalQueue<T> {
     /// assert_eq!(curio::UniversalQueue::<i32>::bounded(5).capacity(), Some(5));
     /// ```
     pub fn capacity(&self) -> Option<usize> {
-        let capacity = self.0.with(|state, _| state.capacity);
+        let capacity = self.0.rest.with(|state, _| state.capacity);
         Some(capacity).filter(|&capacity| capacity != usize::MAX)
     }
 
@@ -498,7 +403,7 @@ impl<T> UniversalQueue<T> {
     ///
     /// # Errors
     ///
-    /// [`Error::Io`] if the system gives no descriptor.
+    /// [`Error::Io`](crate::Error::Io) if the system gives no descriptor.
     ///
     /// ```
     /// let queue = curio::UniversalQueue::<i32>::new();
@@ -506,15 +411,7 @@ impl<T> UniversalQueue<T> {
     /// ```
     #[cfg(unix)]
     pub fn as_raw_fd(&self) -> Result<RawFd> {
-        self.0.with(|state, _| {
-            let descriptor = match &mut state.descriptor {
-                Some(descriptor) => descriptor,
-                none => none.insert(Descriptor::new()?),
-            };
-            let number = descriptor.number();
-            state.show();
-            Ok(number)
-        })
+        self.0.descriptor()
     }
 }
 
@@ -532,9 +429,7 @@ impl<T> Clone for UniversalQueue<T> {
 
 impl<T> fmt::Debug for UniversalQueue<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (len, closed, unfinished) = self
-            .0
-            .with(|state, _| (state.items.len(), state.closed, state.unfinished));
+        let (len, closed, unfinished) = self.0.look(|state, len| (len, state.closed, state.unfinished));
         f.debug_struct("UniversalQueue")
             .field("len", &len)
             .field("closed", &closed)

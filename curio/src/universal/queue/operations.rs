@@ -6,15 +6,16 @@ use std::marker::PhantomData;
 use std::pin::Pin;
 use std::task::{Context as TaskContext, Poll};
 
-use super::{State, UniversalQueue};
+use super::UniversalQueue;
+use super::state::{Front, Stand, State};
 use crate::error::{Error, Result};
-use crate::remote::{Line, Wakes};
+use crate::remote::{Line, Shared, Wakes};
 use crate::traps::Label;
 use crate::universal::operation::{Operation, Step};
 
 /// The operation of [`UniversalQueue::get`].
 #[must_use = "it does nothing unless it is awaited"]
-pub struct Get<'a, T: 'a>(pub(super) Operation<'a, Getting<T>>);
+pub struct Get<'a, T>(pub(super) Operation<'a, Getting<'a, T>>);
 
 /// The operation of [`UniversalQueue::next`].
 #[must_use = "it does nothing unless it is awaited"]
@@ -54,30 +55,30 @@ impl<T> Put<'_, T> {
 impl<'a, T> Get<'a, T> {
     #[track_caller]
     pub(super) fn new(queue: &'a UniversalQueue<T>) -> Get<'a, T> {
-        Get(Operation::new(&queue.0, Getting(PhantomData)))
+        Get(Operation::new(&queue.0.rest, Getting(&queue.0.front)))
     }
 }
 
 impl<'a, T> Put<'a, T> {
     #[track_caller]
     pub(super) fn new(queue: &'a UniversalQueue<T>, item: T) -> Put<'a, T> {
-        Put(Operation::new(&queue.0, Putting(Some(item))))
+        Put(Operation::new(&queue.0.rest, Putting(Some(item))))
     }
 }
 
 impl<'a, T> Join<'a, T> {
     #[track_caller]
     pub(super) fn new(queue: &'a UniversalQueue<T>) -> Join<'a, T> {
-        Join(Operation::new(&queue.0, Joining(PhantomData)))
+        Join(Operation::new(&queue.0.rest, Joining(PhantomData)))
     }
 }
 
-pub(super) struct Getting<T>(PhantomData<fn() -> T>);
+pub(super) struct Getting<'a, T>(&'a Front<T>);
 /// With the item, until it is in the queue.
 pub(super) struct Putting<T>(Option<T>);
 pub(super) struct Joining<T>(PhantomData<fn() -> T>);
 
-impl<T> Step for Getting<T> {
+impl<T> Step for Getting<'_, T> {
     type State = State<T>;
     type Output = T;
     const LABEL: Label = Label::new(&"UQUEUE_GET");
@@ -87,17 +88,31 @@ impl<T> Step for Getting<T> {
     }
 
     fn attempt(&mut self, state: &mut State<T>, chosen: bool, wakes: &mut Wakes) -> Option<Result<T>> {
-        if chosen || state.has_item() {
-            state.pop(wakes).map(Ok)
-        } else if state.is_at_end() {
-            Some(Err(Error::Closed))
-        } else {
-            None
+        let item = state.take(self.0, chosen, wakes).map(Ok);
+        item.or_else(|| state.is_at_end().then_some(Err(Error::Closed)))
+    }
+
+    #[inline]
+    fn attempt_first(&mut self, shared: &Shared<State<T>>) -> Option<Result<T>> {
+        match self.0.pop() {
+            Some(item) => Some(Ok(item)),
+            None => shared.with(|state, wakes| self.attempt(state, false, wakes)),
         }
     }
 
     fn pass_on(state: &mut State<T>, wakes: &mut Wakes) {
         state.settle(wakes);
+    }
+}
+
+impl From<Stand> for Option<Result<()>> {
+    #[inline]
+    fn from(stand: Stand) -> Option<Result<()>> {
+        match stand {
+            Stand::Done => Some(Ok(())),
+            Stand::Closed => Some(Err(Error::Closed)),
+            Stand::Full => None,
+        }
     }
 }
 
@@ -111,14 +126,14 @@ impl<T> Step for Putting<T> {
     }
 
     fn attempt(&mut self, state: &mut State<T>, chosen: bool, wakes: &mut Wakes) -> Option<Result<()>> {
-        if state.closed {
-            Some(Err(Error::Closed))
-        } else if chosen || state.has_room() {
-            state.push(self.0.take()?, wakes);
-            Some(Ok(()))
-        } else {
-            None
-        }
+        state.put(&mut self.0, chosen, wakes).into()
+    }
+
+    #[inline(always)]
+    fn attempt_first(&mut self, shared: &Shared<State<T>>) -> Option<Result<()>> {
+        shared
+            .with(|state, wakes| state.put(&mut self.0, false, wakes))
+            .into()
     }
 
     fn pass_on(state: &mut State<T>, wakes: &mut Wakes) {
