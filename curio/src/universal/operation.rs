@@ -166,7 +166,12 @@ impl<'a, S: Step> Operation<'a, S> {
     /// The poll of an operation that waits, or must begin to.
     #[inline(never)]
     fn poll_slowly(&mut self, cx: &mut TaskContext<'_>) -> Poll<Result<S::Output>> {
-        let known = match self.look(cx, &mut None) {
+        // Else it was tried just now.
+        let look = match self.place {
+            Some(_) => self.look(cx, &mut None),
+            None => Look::Unknown,
+        };
+        let known = match look {
             Look::Done(result) => {
                 self.waiting.complete();
                 return Poll::Ready(result);
