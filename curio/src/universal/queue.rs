@@ -6,6 +6,8 @@ use std::os::fd::RawFd;
 use std::sync::Arc;
 use std::time::Duration;
 
+#[cfg(doc)]
+use crate::error::Error;
 use crate::error::Result;
 use crate::queue::{TryPutError, checked};
 use crate::universal::operation::Step;
@@ -80,7 +82,7 @@ impl<T> UniversalQueue<T> {
     ///
     /// # Errors
     ///
-    /// [`Error::Closed`](crate::Error::Closed) if the queue is closed and empty.
+    /// [`Error::Closed`] if the queue is closed and empty.
     ///
     /// ```
     /// use curio::{UniversalQueue, run};
@@ -130,7 +132,7 @@ impl<T> UniversalQueue<T> {
     ///
     /// # Errors
     ///
-    /// [`Error::Closed`](crate::Error::Closed) if the queue is closed, also while it waits.
+    /// [`Error::Closed`] if the queue is closed, also while it waits.
     ///
     /// ```
     /// use curio::{UniversalQueue, run};
@@ -150,7 +152,7 @@ impl<T> UniversalQueue<T> {
     ///
     /// # Errors
     ///
-    /// [`Error::Closed`](crate::Error::Closed) if the queue is closed and empty.
+    /// [`Error::Closed`] if the queue is closed and empty.
     ///
     /// ```
     /// let queue = curio::UniversalQueue::new();
@@ -200,7 +202,7 @@ impl<T> UniversalQueue<T> {
     ///
     /// # Errors
     ///
-    /// [`Error::Closed`](crate::Error::Closed) if the queue is closed and empty. [`Error::KernelRunning`](crate::Error::KernelRunning) inside of a kernel, which would stand
+    /// [`Error::Closed`] if the queue is closed and empty. [`Error::KernelRunning`] inside of a kernel, which would stand
     /// still.
     ///
     /// ```
@@ -216,7 +218,7 @@ impl<T> UniversalQueue<T> {
     ///
     /// # Errors
     ///
-    /// As for [`blocking_get`](UniversalQueue::blocking_get). [`Error::Timeout`](crate::Error::Timeout) if no item came in time.
+    /// As for [`blocking_get`](UniversalQueue::blocking_get). [`Error::Timeout`] if no item came in time.
     ///
     /// ```
     /// use std::time::Duration;
@@ -233,7 +235,7 @@ impl<T> UniversalQueue<T> {
     ///
     /// # Errors
     ///
-    /// [`Error::Closed`](crate::Error::Closed) if the queue is closed; the item is dropped. [`Error::KernelRunning`](crate::Error::KernelRunning) inside of a kernel, which
+    /// [`Error::Closed`] if the queue is closed; the item is dropped. [`Error::KernelRunning`] inside of a kernel, which
     /// would stand still.
     ///
     /// ```
@@ -249,7 +251,7 @@ impl<T> UniversalQueue<T> {
     ///
     /// # Errors
     ///
-    /// As for [`blocking_put`](UniversalQueue::blocking_put). [`Error::Timeout`](crate::Error::Timeout) if there was no room in time; the item is
+    /// As for [`blocking_put`](UniversalQueue::blocking_put). [`Error::Timeout`] if there was no room in time; the item is
     /// dropped.
     ///
     /// ```
@@ -317,7 +319,7 @@ impl<T> UniversalQueue<T> {
     ///
     /// # Errors
     ///
-    /// [`Error::KernelRunning`](crate::Error::KernelRunning) inside of a kernel, which would stand still.
+    /// [`Error::KernelRunning`] inside of a kernel, which would stand still.
     ///
     /// ```
     /// curio::UniversalQueue::<i32>::new().blocking_join().unwrap();
@@ -326,7 +328,7 @@ impl<T> UniversalQueue<T> {
         self.join().0.block(None)
     }
 
-    /// Nobody puts anything any more. What is in the queue can still be taken; who waits in vain gets [`Error::Closed`](crate::Error::Closed).
+    /// Nobody puts anything any more. What is in the queue can still be taken; who waits in vain gets [`Error::Closed`].
     /// It never waits.
     ///
     /// ```
@@ -403,7 +405,7 @@ impl<T> UniversalQueue<T> {
     ///
     /// # Errors
     ///
-    /// [`Error::Io`](crate::Error::Io) if the system gives no descriptor.
+    /// [`Error::Io`] if the system gives no descriptor.
     ///
     /// ```
     /// let queue = curio::UniversalQueue::<i32>::new();
