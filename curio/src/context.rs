@@ -14,7 +14,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use crate::activation::KernelInfo;
-use crate::cell::Runnable;
+use crate::cell::{Memory, TaskCell};
 use crate::contain::contain;
 use crate::error::{Deadlock, Error, Result};
 use crate::kept::Kept;
@@ -99,6 +99,8 @@ pub(crate) struct Context {
     pub(crate) workers: WorkerLimits,
     /// For tracebacks.
     pub(crate) recorder: Recorder,
+    /// For the cells of tasks.
+    pub(crate) memory: Memory,
 }
 
 /// How many worker threads a kernel may have, and for how long they stay when there is nothing to do.
@@ -159,6 +161,7 @@ impl Context {
             belongings: RefCell::default(),
             workers,
             recorder: Recorder::default(),
+            memory: Memory::default(),
         }))
     }
 
@@ -175,7 +178,7 @@ impl Context {
 
     /// Takes an ended task, if it is still there, out of the tables. The cell is the caller's to drop.
     #[inline(never)]
-    pub(crate) fn remove_task(&self, task: Key) -> Option<Rc<dyn Runnable>> {
+    pub(crate) fn remove_task(&self, task: Key) -> Option<TaskCell> {
         self.with_tables(|tables| tables.remove_task(task))
     }
 

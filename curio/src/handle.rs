@@ -11,13 +11,13 @@ use std::fmt;
 use std::future::Future;
 use std::panic::Location;
 use std::pin::Pin;
-use std::rc::{Rc, Weak};
+use std::rc::Weak;
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll, ready};
 
-use crate::cell::{Header, Joinable, Runnable};
+use crate::cell::{Header, TaskCell, ValueCell};
 use crate::context::{self, Context};
-use crate::error::Result;
+use crate::error::{Result, TaskError};
 use crate::key::Key;
 use crate::name::{Name, short_name};
 use crate::state::State;
@@ -26,51 +26,64 @@ use crate::traps::{self, Waiting};
 use crate::waits::Label;
 
 /// A task, from outside.
-pub(crate) struct Handle<C: ?Sized> {
-    pub(crate) cell: Rc<C>,
+pub(crate) struct Handle<C> {
+    pub(crate) cell: C,
     pub(crate) context: Weak<Context>,
     pub(crate) key: Key,
     pub(crate) id: u64,
+    pub(crate) spawned: &'static Location<'static>,
     pub(crate) name: Option<Arc<str>>,
     pub(crate) daemon: bool,
 }
 
-impl<C: ?Sized> Handle<C> {
-    fn with_cell<D: ?Sized>(&self, cell: Rc<D>) -> Handle<D> {
+impl<C> Handle<C> {
+    fn with_cell<D>(&self, cell: D) -> Handle<D> {
         Handle {
             cell,
             context: self.context.clone(),
             key: self.key,
             id: self.id,
+            spawned: self.spawned,
             name: self.name.clone(),
             daemon: self.daemon,
         }
     }
 }
 
-impl<T> Handle<dyn Joinable<T>> {
+impl<T> Handle<ValueCell<T>> {
     pub(crate) fn reference(&self) -> TaskRef {
         TaskRef {
-            handle: self.with_cell(self.cell.clone()),
+            handle: self.with_cell(self.cell.as_ref().clone()),
         }
+    }
+
+    /// See [`ValueCell::take`].
+    #[inline]
+    pub(crate) fn take(&self) -> Option<Result<T, TaskError>> {
+        self.cell.take(self.id, self.spawned)
+    }
+
+    /// See [`ValueCell::inspect`].
+    pub(crate) fn inspect(&self, look: fn(&T) -> bool) -> Option<Result<bool, TaskError>> {
+        self.cell.inspect(self.id, self.spawned, look)
     }
 }
 
-impl<C: ?Sized> Clone for Handle<C> {
+impl<C: Clone> Clone for Handle<C> {
     fn clone(&self) -> Handle<C> {
         self.with_cell(self.cell.clone())
     }
 }
 
-impl<C: Runnable + ?Sized> Handle<C> {
+impl<C: AsRef<TaskCell>> Handle<C> {
     pub(crate) fn header(&self) -> &Header {
-        self.cell.header()
+        self.cell.as_ref().header()
     }
 
     pub(crate) fn name(&self) -> &str {
         match &self.name {
             Some(name) => name,
-            None => short_name(self.cell.type_name()),
+            None => short_name(self.cell.as_ref().type_name()),
         }
     }
 
@@ -115,7 +128,7 @@ impl<C: Runnable + ?Sized> Handle<C> {
     }
 }
 
-impl<C: Runnable + ?Sized> fmt::Debug for Handle<C> {
+impl<C: AsRef<TaskCell>> fmt::Debug for Handle<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (id, name, state) = (self.id, self.name(), self.state());
         write!(f, "Task(id={id}, name='{name}', state='{state}')")
@@ -123,7 +136,7 @@ impl<C: Runnable + ?Sized> fmt::Debug for Handle<C> {
 }
 
 /// The same, and where it waits; if for several things, where it began to wait last.
-impl<C: Runnable + ?Sized> fmt::Display for Handle<C> {
+impl<C: AsRef<TaskCell>> fmt::Display for Handle<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{self:?}")?;
         match self.places().last() {
@@ -161,7 +174,7 @@ pub fn current_task() -> TaskRef {
     }
 }
 
-fn running_task() -> Option<Handle<dyn Runnable>> {
+fn running_task() -> Option<Handle<TaskCell>> {
     context::with(|context| {
         let context = context?;
         let key = context.task.get()?;
@@ -172,6 +185,7 @@ fn running_task() -> Option<Handle<dyn Runnable>> {
             context: context.weak(),
             key,
             id: slot.id(),
+            spawned: slot.spawned,
             name: match tables.name(slot) {
                 Name::Given(name) => Some(name),
                 Name::OfType(_) => None,
@@ -206,7 +220,7 @@ fn running_task() -> Option<Handle<dyn Runnable>> {
 /// ```
 #[derive(Clone)]
 pub struct TaskRef {
-    handle: Handle<dyn Runnable>,
+    handle: Handle<TaskCell>,
 }
 
 impl TaskRef {

@@ -318,6 +318,9 @@ impl Tables {
         self.epoch += 1;
         scope.due = false;
         scope.delivered = self.epoch;
+        if let Some(slot) = &entry.slot {
+            slot.cell.header().set_told(!slot.is_named());
+        }
         let armed = std::mem::replace(&mut entry.wait.armed, Armed::Idle);
         self.disarm(armed);
         true
@@ -368,6 +371,11 @@ impl Tables {
             let target_scope = self.scopes.get_mut(target);
             target_scope.due = false;
             target_scope.delivered = self.epoch;
+            let (kind, task) = (target_scope.kind, target_scope.task);
+            if kind == Kind::Task {
+                let (slot, is_logged) = (self.slot(task), self.log.is_some());
+                slot.cell.header().set_told(!is_logged && !slot.is_named());
+            }
             if self.scopes.get(target).first_child != NONE {
                 self.disarm_below(target);
             }

@@ -21,7 +21,7 @@ use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::task::Waker;
 
-use crate::cell::Runnable;
+use crate::cell::TaskCell;
 use crate::key::{Key, NONE};
 use crate::log::Log;
 use crate::name::Name;
@@ -47,7 +47,7 @@ pub(crate) trait Watcher {
 /// The task that runs next.
 pub(crate) struct Next {
     pub(crate) key: Key,
-    pub(crate) cell: Rc<dyn Runnable>,
+    pub(crate) cell: TaskCell,
     /// Whether it has anything to look at its scopes for (S3).
     pub(crate) hot: bool,
 }
@@ -139,7 +139,7 @@ impl Tables {
     /// Enters a task into the table, ready to run.
     pub(crate) fn add_task(
         &mut self,
-        cell: Rc<dyn Runnable>,
+        cell: TaskCell,
         spawned: &'static Location<'static>,
         name: Option<&Arc<str>>,
         daemon: bool,
@@ -233,25 +233,6 @@ impl Tables {
         entries.filter_map(|(index, entry)| Some((index, entry.slot.as_ref()?)))
     }
 
-    /// The cell of a task that can end as cancelled with nothing to log and nobody to tell, its id and where it was spawned.
-    #[inline]
-    pub(crate) fn plainly_cancelled(
-        &self,
-        task: Key,
-    ) -> Option<(Rc<dyn Runnable>, u64, &'static Location<'static>)> {
-        let Entry {
-            slot: Some(slot),
-            root,
-            ..
-        } = self.waits.entries.find_ref(task)?
-        else {
-            return None;
-        };
-        let was_cancelled = *root != NONE && self.scopes.get(*root).delivered != 0;
-        let is_plain = was_cancelled && !slot.is_named() && self.log.is_none();
-        is_plain.then(|| (slot.cell.clone(), slot.id(), slot.spawned))
-    }
-
     /// Takes all tasks out as they are, to be leaked.
     pub(crate) fn take_tasks(&mut self) -> Vec<Slot> {
         self.tasks = 0;
@@ -269,7 +250,7 @@ impl Tables {
     /// Takes an ended task, if it is still there, out of all tables and wakes those who wait for its end. The cell is the
     /// caller's to drop, outside of the borrow (I2).
     #[inline(always)]
-    pub(crate) fn remove_task(&mut self, key: Key) -> Option<Rc<dyn Runnable>> {
+    pub(crate) fn remove_task(&mut self, key: Key) -> Option<TaskCell> {
         let entry = self.waits.entries.find_mut(key)?;
         let (task, mut kept) = (key.index(), false);
         if entry.is_entangled() || self.log.is_some() {
@@ -329,12 +310,6 @@ impl Tables {
         tasks.sort_unstable_by(|a, b| b.cmp(a));
         let keys = tasks.into_iter().map(|(_, task)| self.waits.entries.key(task));
         keys.flatten().collect()
-    }
-
-    /// Whether the task was told of its cancellation.
-    pub(crate) fn was_cancelled(&self, task: u32) -> bool {
-        let root = self.waits.entry(task).root;
-        root != NONE && self.scopes.get(root).delivered != 0
     }
 
     /// Whether anything but the clock can wake a task: a socket that somebody waits for, or a stranger who holds the

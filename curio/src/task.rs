@@ -7,7 +7,7 @@ use std::fmt;
 use std::panic::Location;
 use std::time::Duration;
 
-use crate::cell::Joinable;
+use crate::cell::ValueCell;
 #[cfg(doc)]
 use crate::error::Error;
 use crate::handle::{Cancel, Handle, TaskRef, Wait};
@@ -24,7 +24,7 @@ pub(crate) use spawn::{here, spawn_in};
 ///
 /// See [`spawn`].
 pub struct Task<T> {
-    handle: Handle<dyn Joinable<T>>,
+    handle: Handle<ValueCell<T>>,
 }
 
 impl<T> Task<T> {
@@ -302,7 +302,7 @@ impl<T> Task<T> {
         }
     }
 
-    pub(crate) fn handle(&self) -> &Handle<dyn Joinable<T>> {
+    pub(crate) fn handle(&self) -> &Handle<ValueCell<T>> {
         &self.handle
     }
 }

@@ -126,7 +126,7 @@ impl<T> Future for NextResult<'_, T> {
         let Some(task) = next else {
             return Poll::Ready(Ok(None));
         };
-        Poll::Ready(match task.handle().cell.take() {
+        Poll::Ready(match task.handle().take() {
             Some(Ok(value)) => Ok(Some(value)),
             Some(Err(error)) => Err(Error::Task(error)),
             None => Err(Error::AlreadyJoined),

@@ -63,7 +63,7 @@ pub(super) struct Member<T> {
 
 impl<T> Member<T> {
     fn take(&self) -> Result<T> {
-        match self.task.handle().cell.take() {
+        match self.task.handle().take() {
             Some(result) => result.map_err(Error::Task),
             None => Err(Error::AlreadyJoined),
         }
@@ -79,7 +79,7 @@ impl<T> Member<T> {
     }
 
     fn failure(&self) -> Option<TaskError> {
-        self.task.handle().cell.inspect(|_| true)?.err()
+        self.task.handle().inspect(|_| true)?.err()
     }
 }
 
@@ -278,8 +278,8 @@ impl<T> Roll<T> {
     }
 
     fn looks(&self, id: u64, look: fn(&T) -> bool) -> bool {
-        let cell = self.members.get(&id).map(|m| &m.task.handle().cell);
-        matches!(cell.and_then(|cell| cell.inspect(look)), Some(Ok(true)))
+        let member = self.members.get(&id);
+        matches!(member.and_then(|m| m.task.handle().inspect(look)), Some(Ok(true)))
     }
 
     /// A join begins: the policy looks at those who have ended already. Members to cancel come back.
@@ -377,7 +377,7 @@ impl<T> Roll<T> {
     pub(super) fn results(&self) -> Result<Vec<T>> {
         self.joined()?;
         for member in self.results_of() {
-            match member.task.handle().cell.inspect(|_| true) {
+            match member.task.handle().inspect(|_| true) {
                 Some(Ok(_)) => {}
                 Some(Err(error)) => return Err(Error::Task(error)),
                 None => return Err(Error::AlreadyJoined),

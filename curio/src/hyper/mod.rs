@@ -210,7 +210,7 @@ fn is_interrupted() -> bool {
             }
             scope = tables.parent_scope(scope);
         }
-        Ok(tables.was_cancelled(task))
+        Ok(tables.slot(task).cell.header().was_told())
     });
     interrupted.unwrap_or(false)
 }

@@ -3,10 +3,9 @@
 //! A task ends in its cell first, while its operations still have their nodes, and then leaves the tables (`interrupt`, D6; `cell`).
 
 use std::any::Any;
-use std::rc::Rc;
 
 use super::Kernel;
-use crate::cell::{Failure, Runnable};
+use crate::cell::{Failure, TaskCell};
 use crate::contain::contain;
 use crate::error::{Error, TaskError};
 use crate::key::Key;
@@ -36,22 +35,11 @@ impl Kernel {
     }
 
     /// A task has ended with an error.
-    #[inline]
-    pub(super) fn fail(&self, key: Key, error: Error) {
-        if error.is_plain_cancellation() && self.end_cancelled(key) {
-            // Nothing is in it that could be dropped.
-            std::mem::forget(error);
-        } else {
-            self.fail_with(key, error);
-        }
-    }
-
     #[inline(never)]
-    fn fail_with(&self, key: Key, error: Error) {
+    pub(super) fn fail(&self, key: Key, error: Error) {
         let found = self.context.with_tables(|tables| {
-            let task = tables.find_task(key)?;
-            let slot = tables.slot(task);
-            let (error, cancelled) = at_task_edge(error, tables.was_cancelled(task));
+            let slot = tables.slot(tables.find_task(key)?);
+            let (error, cancelled) = at_task_edge(error, slot.cell.header().was_told());
             let error = TaskError::failed(slot.id(), tables.name(slot), slot.spawned, error, cancelled);
             Some((slot.cell.clone(), error))
         });
@@ -64,18 +52,6 @@ impl Kernel {
             error.log();
         }
         self.end(key, cell, error);
-    }
-
-    /// The task ends as cancelled, with nothing to log and nobody to tell: so no error is made. False if that is not so.
-    fn end_cancelled(&self, key: Key) -> bool {
-        let Some((cell, id, spawned)) = self.context.tables.borrow().plainly_cancelled(key) else {
-            return false;
-        };
-        // Drops the future, if it is still there: user code.
-        contain(|| cell.end_cancelled(id, spawned));
-        self.remove(key);
-        drop_cell(cell);
-        true
     }
 
     /// A task has panicked. The panic hook has printed where; here is who.
@@ -92,14 +68,14 @@ impl Kernel {
         self.end(key, cell, error);
     }
 
-    fn end(&self, key: Key, cell: Rc<dyn Runnable>, error: TaskError) {
+    fn end(&self, key: Key, cell: TaskCell, error: TaskError) {
         self.context.tables.borrow_mut().note(|log, tables| {
             log.ends(tables, key, error.ending(), Some(error.clone()));
         });
         // Drops the future, if it is still there: user code.
-        contain(|| cell.fail(error));
+        cell.fail(error);
         self.remove(key);
-        drop_cell(cell);
+        cell.release();
     }
 
     /// Takes the ended task out of the tables.
@@ -109,16 +85,9 @@ impl Kernel {
         self.context.task.set(None);
         let cell = self.context.remove_task(key);
         if let Some(cell) = cell {
-            drop_cell(cell);
+            // If the handle is gone, so is now the value: user code again.
+            cell.release();
         }
-    }
-}
-
-/// If the handle is gone, so is now the value: user code again. Nearly always there is another reference.
-#[inline]
-fn drop_cell(cell: Rc<dyn Runnable>) {
-    if Rc::strong_count(&cell) == 1 {
-        contain(|| drop(cell));
     }
 }
 

@@ -1,10 +1,9 @@
 //! Looking where a task is, by running it once more, out of turn; see `traceback`.
 
-use std::rc::Rc;
 use std::task::{Context as TaskContext, Waker};
 
 use super::{Kernel, Main};
-use crate::cell::{Ran, Runnable};
+use crate::cell::{Ran, TaskCell};
 use crate::contain::contain;
 use crate::key::Key;
 use crate::tables::Tables;
@@ -129,7 +128,7 @@ impl Kernel {
     fn poll_looked_at(
         &self,
         key: Key,
-        cell: &Rc<dyn Runnable>,
+        cell: &TaskCell,
         hot: bool,
         main: &mut Main<'_>,
         waker: &Waker,

@@ -13,7 +13,7 @@ use std::time::Instant;
 use super::ending::at_task_edge;
 use super::{BATCH, Dumps, Exits, Kernel};
 use crate::activation::Ending;
-use crate::cell::MainCell;
+use crate::cell::TaskCell;
 use crate::context::{self, Running};
 use crate::error::{Error, Result};
 use crate::key::Key;
@@ -57,7 +57,7 @@ impl Kernel {
             Err(error) => return Ok(Err(error)),
         };
         let context = &*self.context;
-        let cell = MainCell::new(std::any::type_name::<F>());
+        let cell = TaskCell::for_main(std::any::type_name::<F>(), &context.memory);
         let (key, _) = context.with_tables(|tables| tables.add_task(cell.clone(), spawned, None, false));
         let mut future = pin!(Some(main));
         let mut output = None;
@@ -77,9 +77,9 @@ impl Kernel {
         let boundary = main.dropped.take();
         // Whatever has happened, the main future ends here, before the task leaves the tables.
         let dropped = catch_unwind(AssertUnwindSafe(|| future.set(None)));
-        cell.end();
+        cell.end_main();
         let cancelled = context.with_tables(|tables| {
-            let cancelled = tables.was_cancelled(key.index());
+            let cancelled = cell.header().was_told();
             let ending = main_ending(cancelled, boundary.as_ref(), output.as_ref());
             tables.note(|log, tables| log.ends(tables, key, ending, None));
             cancelled

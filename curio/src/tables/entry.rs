@@ -13,9 +13,8 @@
 //! | an operation that was notified, and whose task has ended since | none | none | `Notified` |
 
 use std::panic::Location;
-use std::rc::Rc;
 
-use crate::cell::Runnable;
+use crate::cell::TaskCell;
 use crate::key::NONE;
 use crate::waits::{Armed, Label, Wait};
 
@@ -78,7 +77,7 @@ impl Entry {
 
 /// What the kernel knows of a task.
 pub(crate) struct Slot {
-    pub(crate) cell: Rc<dyn Runnable>,
+    pub(crate) cell: TaskCell,
     /// The id, and the flags above it.
     pub(super) id_and_flags: u64,
     pub(crate) spawned: &'static Location<'static>,

@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use super::Task;
 use crate::cell::Header;
-use crate::contain::contain;
 use crate::context::Context;
 use crate::error::{Error, Result, TaskError};
 use crate::handle::{Cancel, End, Handle};
@@ -48,11 +47,7 @@ impl<'a, T> Join<'a, T> {
 }
 
 impl<'a> CancelWithin<'a> {
-    pub(super) fn new<C: ?Sized>(
-        task: &'a Handle<C>,
-        limit: Duration,
-        cancel: Cancel<'a>,
-    ) -> CancelWithin<'a> {
+    pub(super) fn new<C>(task: &'a Handle<C>, limit: Duration, cancel: Cancel<'a>) -> CancelWithin<'a> {
         CancelWithin {
             context: &task.context,
             key: task.key,
@@ -80,7 +75,7 @@ impl<T> Future for Join<'_, T> {
             Poll::Ready(Ok(())) => {
                 header.set_joined(true);
                 self.claimed = false;
-                Poll::Ready(match task.handle.cell.take() {
+                Poll::Ready(match task.handle.take() {
                     Some(result) => result.map_err(Error::Task),
                     None => Err(Error::AlreadyJoined),
                 })
@@ -102,10 +97,9 @@ impl<T> Join<'_, T> {
     /// The operation goes without the result that was meant for it.
     #[cold]
     fn disclaim(&self) {
-        let Handle { cell, .. } = &self.task.handle;
-        cell.header().set_joined(false);
+        self.task.handle.header().set_joined(false);
         // If the task has ended, nobody else hears of its failure.
-        if let Some(Err(error)) = cell.inspect(|_| true) {
+        if let Some(Err(error)) = self.task.handle.inspect(|_| true) {
             error.log();
         }
     }
@@ -157,7 +151,9 @@ pub(crate) fn drop_task(context: &Context, key: Key, why: &'static str) {
     let Some((cell, error)) = found else { return };
     // The future goes while its nodes are still there, so that its operations can pass on what was granted to them. Its
     // drop is user code, after which the task is looked up again.
-    contain(|| cell.fail(error));
-    drop(context.remove_task(key));
-    contain(|| drop(cell));
+    cell.fail(error);
+    if let Some(cell) = context.remove_task(key) {
+        cell.release();
+    }
+    cell.release();
 }

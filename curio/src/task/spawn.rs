@@ -6,7 +6,7 @@ use std::panic::Location;
 use std::sync::Arc;
 
 use super::Task;
-use crate::cell::TaskCell;
+use crate::cell::{self, TaskCell};
 use crate::context::{self, Context};
 use crate::handle::Handle;
 use crate::outcome::{Outcome, Value};
@@ -179,9 +179,9 @@ pub(crate) fn spawn_in<F>(
 where
     F: Future<Output: Outcome> + 'static,
 {
-    let cell = TaskCell::new(future);
+    let cell = cell::new(future, &context.memory);
     let (key, id) = context.with_tables(|tables| {
-        let (key, id) = tables.add_task(cell.clone(), spawned, name.as_ref(), daemon);
+        let (key, id) = tables.add_task(TaskCell::clone(cell.as_ref()), spawned, name.as_ref(), daemon);
         if context.closing.get() {
             tables.request_cancel(key.index());
         }
@@ -193,6 +193,7 @@ where
             context: context.weak(),
             key,
             id,
+            spawned,
             name,
             daemon,
         },

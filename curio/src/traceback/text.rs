@@ -78,7 +78,7 @@ pub(super) fn is_outermost(function: &str, file: Option<&str>) -> bool {
     function.contains("traceback::raw::outermost")
         || function.contains("curio::kernel::Kernel>::run_")
         || function.contains("curio::kernel::Kernel::run_")
-        || function.contains("curio::cell::Runnable>::run")
+        || function.contains("curio::cell::whole::Whole<")
         || ["outermost", "run_main", "run_tasks", "run_batch", "run"]
             .iter()
             .any(|name| {
