@@ -6,9 +6,11 @@
 //! deadline only roughly, which the virtual clock needs exactly. Four children per node make the heap flat: one cache
 //! line holds the four siblings that a sift compares.
 //!
-//! T1. `heap[slots[k].position].key == k` for every key `k` in use.
+//! T1. `heap[slots[k].position].key() == k` for every key `k` in use.
 //! T2. A parent is never later than its children, by (deadline, sequence): equal deadlines fire first in, first out.
 //! T3. A cancelled or fired timer leaves nothing behind; its key may be used again.
+
+use crate::key::NONE;
 
 /// Names a timer until it fires or is removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,18 +25,21 @@ pub(crate) enum Target {
     Scope(u32),
 }
 
-#[derive(Clone, Copy)]
-struct Entry {
-    deadline: u64,
-    // Compared by distance, so that it may wrap.
-    sequence: u32,
-    key: u32,
-}
+/// A timer, as one number: the deadline, then the sequence, then the key. So what is earlier is less, and no two are equal.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Entry(u128);
 
 impl Entry {
-    fn before(&self, other: &Entry) -> bool {
-        self.deadline < other.deadline
-            || self.deadline == other.deadline && (self.sequence.wrapping_sub(other.sequence) as i32) < 0
+    fn new(deadline: u64, sequence: u32, key: u32) -> Entry {
+        Entry(u128::from(deadline) << 64 | u128::from(sequence) << 32 | u128::from(key))
+    }
+
+    fn deadline(self) -> u64 {
+        (self.0 >> 64) as u64
+    }
+
+    fn key(self) -> u32 {
+        self.0 as u32
     }
 }
 
@@ -64,15 +69,28 @@ impl Target {
 }
 
 /// See the module's documentation.
-#[derive(Default)]
 pub(crate) struct Timers {
     heap: Vec<Entry>,
     slots: Vec<Slot>,
-    free: Vec<u32>,
+    /// The first key that is not in use. The slot of such a key has the next one for its position.
+    free: u32,
     sequence: u32,
 }
 
+impl Default for Timers {
+    fn default() -> Timers {
+        Timers {
+            heap: Vec::new(),
+            slots: Vec::new(),
+            free: NONE,
+            sequence: 0,
+        }
+    }
+}
+
 const CHILDREN: usize = 4;
+/// How many keys are made at once.
+const MORE: u32 = 16;
 
 impl Timers {
     pub(crate) fn len(&self) -> usize {
@@ -81,61 +99,89 @@ impl Timers {
 
     /// The deadline of the timer that fires next.
     pub(crate) fn next_deadline(&self) -> Option<u64> {
-        self.heap.first().map(|e| e.deadline)
+        self.heap.first().map(|entry| entry.deadline())
     }
 
     /// When the timer fires.
     pub(crate) fn deadline(&self, key: TimerKey) -> u64 {
-        self.heap[self.slots[key.0 as usize].position as usize].deadline
+        self.heap[self.slots[key.0 as usize].position as usize].deadline()
     }
 
+    #[inline(never)]
     pub(crate) fn insert(&mut self, deadline: u64, target: Target) -> TimerKey {
-        let position = self.heap.len();
-        let slot = Slot {
-            position: position as u32,
-            target: target.pack(),
+        let (position, key) = (self.heap.len(), self.free);
+        let has_room = position < self.heap.capacity() && self.sequence != u32::MAX;
+        let Some(slot) = self.slots.get_mut(key as usize).filter(|_| has_room) else {
+            return self.insert_slowly(deadline, target);
         };
-        let key = match self.free.pop() {
-            Some(key) => {
-                self.slots[key as usize] = slot;
-                key
-            }
-            None => {
-                self.slots.push(slot);
-                (self.slots.len() - 1) as u32
-            }
-        };
-        self.sequence = self.sequence.wrapping_add(1);
-        let entry = Entry {
-            deadline,
-            sequence: self.sequence,
-            key,
-        };
+        self.free = slot.position;
+        slot.position = position as u32;
+        slot.target = target.pack();
+        self.sequence += 1;
+        let entry = Entry::new(deadline, self.sequence, key);
         self.heap.push(entry);
         // Among equals it is the last. So nearly always it is where it belongs: most timers are set for later than others.
-        if position > 0 && deadline < self.heap[(position - 1) / CHILDREN].deadline {
+        if position > 0 && deadline < self.heap[(position - 1) / CHILDREN].deadline() {
             self.sift_up(position, entry);
         }
         TimerKey(key)
     }
 
+    /// The same after room has been made.
+    #[cold]
+    #[inline(never)]
+    fn insert_slowly(&mut self, deadline: u64, target: Target) -> TimerKey {
+        self.heap.reserve(1);
+        if self.sequence == u32::MAX {
+            self.number_anew();
+        }
+        if self.free == NONE {
+            // Some more at once, each free one naming the next.
+            let (used, target) = (self.slots.len() as u32, 0);
+            let slots = (used + 1..used + MORE).chain([NONE]);
+            self.slots.extend(slots.map(|position| Slot { position, target }));
+            self.free = used;
+        }
+        self.insert(deadline, target)
+    }
+
+    /// All sequences have been given away: those that are left are numbered from zero. (What is sorted is a heap.)
+    fn number_anew(&mut self) {
+        self.heap.sort_unstable();
+        self.sequence = self.heap.len() as u32;
+        for position in 0..self.heap.len() {
+            let entry = self.heap[position];
+            self.place(
+                position,
+                Entry::new(entry.deadline(), position as u32, entry.key()),
+            );
+        }
+    }
+
+    /// The key is not in use any more. Gives the position of its timer.
+    #[inline]
+    fn free(&mut self, key: u32) -> u32 {
+        let slot = &mut self.slots[key as usize];
+        std::mem::replace(&mut slot.position, std::mem::replace(&mut self.free, key))
+    }
+
     #[inline]
     pub(crate) fn remove(&mut self, key: TimerKey) {
-        let position = self.slots[key.0 as usize].position as usize;
-        self.free.push(key.0);
-        self.remove_at(position);
+        let position = self.free(key.0);
+        self.remove_at(position as usize);
     }
 
     /// Takes out the next timer that is due at `now`.
     pub(crate) fn expire(&mut self, now: u64) -> Option<Target> {
         let first = self.heap.first()?;
-        if first.deadline > now {
+        if first.deadline() > now {
             return None;
         }
-        let key = first.key;
-        self.free.push(key);
+        let key = first.key();
+        let target = self.slots[key as usize].target;
+        self.free(key);
         self.remove_at(0);
-        Some(Target::unpack(self.slots[key as usize].target))
+        Some(Target::unpack(target))
     }
 
     #[inline]
@@ -147,57 +193,43 @@ impl Timers {
         }
     }
 
-    /// The last entry takes the place, then moves to where it belongs.
+    /// There is no entry at this position any more. The earliest below moves up, and so on to the bottom, where the last entry
+    /// takes the free position, and moves up to where it belongs. (Nearly always it stays there. So this is less than to ask of
+    /// each position on the way down whether it belongs there.)
     #[inline(never)]
-    fn fill(&mut self, position: usize, last: Entry) {
-        if position > 0 && last.before(&self.heap[(position - 1) / CHILDREN]) {
-            self.sift_up(position, last);
-        } else {
-            self.sift_down(position, last);
+    fn fill(&mut self, mut position: usize, last: Entry) {
+        let mut first = position * CHILDREN + 1;
+        while let Some(four @ &[a, b, c, d]) = self.heap.get(first..first + CHILDREN) {
+            // Without a branch: nobody could foretell it.
+            let (one, other) = (usize::from(b < a), 2 + usize::from(d < c));
+            let child = if four[other] < four[one] { other } else { one };
+            self.place(position, four[child]);
+            position = first + child;
+            first = position * CHILDREN + 1;
         }
+        // Perhaps there are fewer than four at the bottom.
+        let children = (first..self.heap.len()).map(|child| (self.heap[child], child));
+        if let Some((earliest, child)) = children.min() {
+            self.place(position, earliest);
+            position = child;
+        }
+        self.sift_up(position, last);
     }
 
     fn place(&mut self, position: usize, entry: Entry) {
         self.heap[position] = entry;
-        self.slots[entry.key as usize].position = position as u32;
+        self.slots[entry.key() as usize].position = position as u32;
     }
 
     fn sift_up(&mut self, mut position: usize, entry: Entry) {
         while position > 0 {
             let parent = (position - 1) / CHILDREN;
             let above = self.heap[parent];
-            if !entry.before(&above) {
+            if above < entry {
                 break;
             }
             self.place(position, above);
             position = parent;
-        }
-        self.place(position, entry);
-    }
-
-    fn sift_down(&mut self, mut position: usize, entry: Entry) {
-        loop {
-            let first = position * CHILDREN + 1;
-            let end = (first + CHILDREN).min(self.heap.len());
-            let Some(children) = self.heap.get(first..end) else {
-                break;
-            };
-            let Some((mut best, rest)) = children.split_first() else {
-                break;
-            };
-            let mut at = first;
-            for (i, child) in rest.iter().enumerate() {
-                if child.before(best) {
-                    best = child;
-                    at = first + 1 + i;
-                }
-            }
-            let best = *best;
-            if !best.before(&entry) {
-                break;
-            }
-            self.place(position, best);
-            position = at;
         }
         self.place(position, entry);
     }
@@ -230,11 +262,12 @@ mod tests {
             sequence: u32::MAX - 2,
             ..Timers::default()
         };
+        timers.insert(2, Target::Scope(6));
         for i in 0..6 {
             timers.insert(1, Target::Scope(i));
         }
-        let order: Vec<_> = (0..6).map(Target::Scope).collect();
-        assert_eq!(drain(&mut timers, 1), order);
+        let order: Vec<_> = (0..7).map(Target::Scope).collect();
+        assert_eq!(drain(&mut timers, 2), order);
     }
 
     #[derive(Debug, Clone)]
@@ -287,7 +320,7 @@ mod tests {
                 prop_assert_eq!(timers.next_deadline(), model.keys().next().map(|key| key.0));
                 prop_assert_eq!(timers.len(), model.len());
             }
-            prop_assert!(timers.slots.len() <= most, "keys are used again");
+            prop_assert!(timers.slots.len() <= most.next_multiple_of(MORE as usize), "keys are used again");
         }
     }
 }
