@@ -179,6 +179,15 @@ impl Context {
     /// Takes an ended task, if it is still there, out of the tables. The cell is the caller's to drop.
     #[inline(never)]
     pub(crate) fn remove_task(&self, task: Key) -> Option<TaskCell> {
+        let removed = match self.tables.try_borrow_mut() {
+            Ok(mut tables) => tables.remove_plain(task),
+            Err(_) => None,
+        };
+        removed.or_else(|| self.remove_slowly(task))
+    }
+
+    #[inline(never)]
+    fn remove_slowly(&self, task: Key) -> Option<TaskCell> {
         self.with_tables(|tables| tables.remove_task(task))
     }
 
@@ -267,8 +276,11 @@ impl Context {
         self.with_tables(|tables| {
             let result = f(tables);
             if let Some(task) = self.task.get() {
-                let task = tables.find_task(task);
-                self.hot.set(task.is_some_and(|task| tables.slot(task).hot != 0));
+                let task = tables.find_task(task).filter(|&task| tables.slot(task).hot != 0);
+                self.hot.set(task.is_some());
+                if let Some(task) = task {
+                    tables.make_noted(task);
+                }
             }
             result
         })
@@ -278,6 +290,12 @@ impl Context {
     #[inline(always)]
     pub(crate) fn is_undisturbed(&self) -> bool {
         !self.hot.get() && self.unopened.get() == 0 && self.scope.get() == NONE
+    }
+
+    /// Whether the running task has been interrupted, and what is polled is polled directly in this scope.
+    #[inline(always)]
+    pub(crate) fn is_here(&self, scope: u32) -> bool {
+        self.hot.get() && self.unopened.get() == 0 && self.scope.get() == scope
     }
 
     /// Whether the running task may wait for the end of this one.
@@ -363,10 +381,16 @@ impl Context {
         }
     }
 
+    /// The time at this moment.
     #[inline(never)]
-    fn read_clock(&self) -> u64 {
+    pub(crate) fn read_clock(&self) -> u64 {
         let now = match self.clock {
-            Clock::Real => ticks_since(self.origin, Instant::now()),
+            Clock::Real => {
+                let since = Instant::now().saturating_duration_since(self.origin);
+                // It would take centuries to be more.
+                let nanos = since.as_secs().wrapping_mul(1_000_000_000);
+                nanos.wrapping_add(u64::from(since.subsec_nanos())).max(1)
+            }
             Clock::Virtual => self.virtual_now.get(),
         };
         self.now.set(now);
@@ -430,7 +454,6 @@ pub(crate) fn ticks(instant: Instant) -> u64 {
     ticks_since(origin(), instant)
 }
 
-#[inline]
 fn ticks_since(origin: Instant, instant: Instant) -> u64 {
     nanos(instant.saturating_duration_since(origin)).max(1)
 }

@@ -402,7 +402,7 @@ impl End {
     }
 
     /// `header` and `key` are the task's.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn poll(&mut self, header: &Header, key: Key, cx: &mut TaskContext<'_>) -> Poll<Result<()>> {
         if !header.terminated() {
             return self.wait(key, cx);

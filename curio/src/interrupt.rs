@@ -22,7 +22,7 @@
 use crate::error::{Error, Progress};
 use crate::key::{Key, NONE};
 use crate::scopes::{Kind, Scope};
-use crate::tables::Tables;
+use crate::tables::{DELIVERED, DUE, Tables};
 use crate::timers::Target;
 use crate::waits::Armed;
 
@@ -38,18 +38,35 @@ pub(crate) struct Closed {
 
 impl Tables {
     /// The task's own scope, which is made when it is first needed (S1).
-    #[inline]
     fn root(&mut self, task: u32) -> u32 {
-        match self.waits.entry(task).root {
+        match self.known_root(task) {
             NONE => self.open_root(task),
             root => root,
         }
     }
 
+    /// The task's own scope; NONE if nothing is open in it and nobody has asked for its cancellation (S4).
     #[inline]
+    fn known_root(&mut self, task: u32) -> u32 {
+        match self.waits.entry(task).root {
+            DUE | DELIVERED => self.open_root(task),
+            root => root,
+        }
+    }
+
+    /// The task has been interrupted in the middle of its run: what was noted so far does not do any more (S4).
+    pub(crate) fn make_noted(&mut self, task: u32) {
+        self.known_root(task);
+    }
+
+    /// Makes the task scope: it is as has been noted so far (S4).
+    #[inline(never)]
     fn open_root(&mut self, task: u32) -> u32 {
         let root = self.scopes.open(task, NONE, Kind::Task, self.epoch);
-        self.waits.entry_mut(task).root = root;
+        let noted = std::mem::replace(&mut self.waits.entry_mut(task).root, root);
+        let scope = self.scopes.get_mut(root);
+        scope.due = noted == DUE;
+        scope.delivered = if noted == DELIVERED { self.epoch } else { 0 };
         root
     }
 
@@ -161,32 +178,29 @@ impl Tables {
 
     /// Asks for the cancellation of a task. Only the first request counts.
     pub(crate) fn request_cancel(&mut self, task: u32) {
-        let root = self.waits.entry(task).root;
-        if root == NONE {
-            return self.cancel_plain(task);
+        let entry = self.waits.entry_mut(task);
+        // Nearly always: it has no scope so far, and waits in one operation at most, as which it is woken itself (S4).
+        let is_plain = entry.root == NONE && entry.first_wait == NONE && entry.wait.foreign.is_none();
+        if let (true, None, Some(slot)) = (is_plain, &self.log, &mut entry.slot) {
+            entry.root = DUE;
+            slot.hot += 1;
+            slot.cell.header().set_cancelled();
+            if !self.ready.queue(task, slot) {
+                self.schedule(task);
+            }
+        } else if !matches!(entry.root, DUE | DELIVERED) {
+            self.request_slowly(task);
         }
+    }
+
+    #[inline(never)]
+    fn request_slowly(&mut self, task: u32) {
+        let root = self.root(task);
         let scope = self.scopes.get(root);
         if !scope.due && scope.delivered == 0 {
             self.slot(task).cell.header().set_cancelled();
             self.interrupt(root);
         }
-    }
-
-    /// The same for a task that has no scope so far (S1): nothing is open inside, and nobody has asked before.
-    fn cancel_plain(&mut self, task: u32) {
-        let root = self.open_root(task);
-        self.scopes.get_mut(root).due = true;
-        let entry = self.waits.entry_mut(task);
-        let others_wait = entry.first_wait != NONE || entry.wait.foreign.is_some();
-        if let Some(slot) = &mut entry.slot {
-            slot.hot += 1;
-            slot.cell.header().set_cancelled();
-        }
-        if others_wait || self.log.is_some() {
-            self.note_interrupt(root);
-            self.wake_each_directly(task);
-        }
-        self.schedule(task);
     }
 
     /// Fires all timers that are due.
@@ -269,10 +283,10 @@ impl Tables {
 
     /// The outermost scope with a delivery for an operation below `scope` (D1, D2). `started` is the epoch in which the
     /// operation began to wait; none if it would begin now.
-    fn due_for(&self, task: u32, scope: u32, started: Option<u64>) -> Option<u32> {
+    fn due_for(&mut self, task: u32, scope: u32, started: Option<u64>) -> Option<u32> {
         let mut found = None;
         let mut at = match scope {
-            NONE => self.waits.entry(task).root,
+            NONE => self.known_root(task),
             scope => scope,
         };
         while at != NONE {
@@ -306,29 +320,27 @@ impl Tables {
     /// there, and ends the wait. False: it is not so, and nothing has happened. `task` is the running one.
     #[inline(always)]
     pub(crate) fn cancel_own_wait(&mut self, task: u32) -> bool {
-        let entry = self.waits.entry_mut(task);
-        let is_plain = !entry.wait.is_linked(task) && entry.wait.foreign.is_none();
-        let Some(scope) = self.scopes.try_get_mut(entry.root).filter(|_| is_plain) else {
+        let Some(entry) = self.waits.entries.try_get_mut(task) else {
             return false;
         };
-        // See `due_for` and `take`.
-        if !scope.due || scope.first_child != NONE || !self.debts.is_empty() || self.log.is_some() {
+        // Nobody looks on, as the scope would exist then; nor is anything owed, since that makes the scope (S4).
+        let is_plain = entry.root == DUE && !entry.wait.is_linked(task) && entry.wait.foreign.is_none();
+        let Some(slot) = entry.slot.as_ref().filter(|_| is_plain) else {
             return false;
-        }
+        };
+        slot.cell.header().set_told(!slot.is_named());
+        entry.root = DELIVERED;
         self.epoch += 1;
-        scope.due = false;
-        scope.delivered = self.epoch;
-        if let Some(slot) = &entry.slot {
-            slot.cell.header().set_told(!slot.is_named());
+        match std::mem::replace(&mut entry.wait.armed, Armed::Idle) {
+            Armed::Timer(timer) => self.timers.remove(timer),
+            armed => self.disarm(armed),
         }
-        let armed = std::mem::replace(&mut entry.wait.armed, Armed::Idle);
-        self.disarm(armed);
         true
     }
 
     /// Whether a delivery since `started` was for an operation below `before` that is below `now` from now on.
-    pub(crate) fn has_missed(&self, task: u32, before: u32, now: u32, started: u64) -> bool {
-        let root = self.waits.entry(task).root;
+    pub(crate) fn has_missed(&mut self, task: u32, before: u32, now: u32, started: u64) -> bool {
+        let root = self.known_root(task);
         let place = |scope: u32| if scope == NONE { root } else { scope };
         let mut at = place(before);
         while at != NONE && self.scopes.get(at).kind != Kind::Shield {
@@ -348,9 +360,9 @@ impl Tables {
     }
 
     /// Whether something is pending for this place, be it behind a shield.
-    pub(crate) fn is_pending(&self, task: u32, scope: u32) -> bool {
+    pub(crate) fn is_pending(&mut self, task: u32, scope: u32) -> bool {
         let mut at = match scope {
-            NONE => self.waits.entry(task).root,
+            NONE => self.known_root(task),
             scope => scope,
         };
         while at != NONE {
@@ -441,7 +453,7 @@ impl Tables {
         }
         let mut owed = None;
         let mut at = match scope {
-            NONE => self.waits.entry(task).root,
+            NONE => self.known_root(task),
             scope => scope,
         };
         while at != NONE {
@@ -515,7 +527,7 @@ impl Tables {
 
     /// The same for the task itself; only for a hot task.
     pub(crate) fn task_boundary(&mut self, task: u32) -> Option<Error> {
-        let root = self.waits.entry(task).root;
+        let root = self.known_root(task);
         if root == NONE {
             return None;
         }
@@ -579,8 +591,8 @@ impl Tables {
         if scope != NONE {
             return self.is_occupied(scope, own);
         }
-        let root = self.waits.entry(task).root;
-        self.waits_directly(task, own) || root != NONE && self.is_occupied(root, NONE)
+        let root = self.waits.entry(task).scope();
+        self.waits_directly(task, own) || root.is_some_and(|root| self.is_occupied(root, NONE))
     }
 
     /// Whether an operation waits directly below the task. `own` does not count.

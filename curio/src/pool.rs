@@ -12,6 +12,9 @@ use crate::key::{self, Key};
 /// No place: the end of the list of free ones.
 const END: u32 = key::MAX_INDEX as u32;
 
+/// How many places are made at once.
+const MORE: usize = 16;
+
 struct Place<T> {
     /// P1.
     tag: usize,
@@ -50,11 +53,11 @@ impl<T: Default> Pool<T> {
     /// The same, with what is in the place.
     #[inline(always)]
     pub(crate) fn claim_mut(&mut self) -> (Key, &mut T) {
-        self.count += 1;
         let index = self.free;
         if index as usize >= self.places.len() {
             return self.grow();
         }
+        self.count += 1;
         let place = &mut self.places[index as usize];
         let key = self.kernel.with(self.count, index);
         self.free = place.tag as u32;
@@ -62,20 +65,31 @@ impl<T: Default> Pool<T> {
         (key, &mut place.content)
     }
 
-    /// The same, where no place is free.
+    /// The same, where no place is free: some are made at once.
     #[inline(never)]
     fn grow(&mut self) -> (Key, &mut T) {
         assert!(
             !self.is_full(),
             "too many waiting operations, timeouts or sockets for one kernel"
         );
-        let index = self.places.len();
-        let key = self.kernel.with(self.count, index as u32);
-        self.places.push(Place {
-            tag: key.number(),
-            content: T::default(),
-        });
-        (key, &mut self.places[index].content)
+        let first = self.places.len();
+        let end = (first + MORE).min(key::MAX_INDEX);
+        // P1: each names the next.
+        let tags = (first + 1..end).chain([END as usize]);
+        let content = T::default;
+        self.places.extend(tags.map(|tag| Place {
+            tag,
+            content: content(),
+        }));
+        self.free = first as u32;
+        self.claim_mut()
+    }
+
+    /// The place that `claim` takes, if it need not make room.
+    #[inline(always)]
+    pub(crate) fn free_place(&self) -> Option<u32> {
+        let has_room = (self.free as usize) < self.places.len();
+        has_room.then_some(self.free)
     }
 
     /// Whether `claim` would panic.

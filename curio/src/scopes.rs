@@ -7,9 +7,12 @@
 //! This file is the tree itself. What is delivered to whom is decided in `interrupt`.
 //!
 //! S1. A scope exists from the first time that something really waits inside it (a shield: from its first poll) until it
-//!     is closed. The task scope exists from the first moment that it has a child or is cancelled.
+//!     is closed. The task scope exists from the first moment that it has a child or is cancelled (but see S4).
 //! S2. A scope's parent outlives it: when a scope is closed early, its children and waits move up to the parent.
 //! S3. `hot` of a task is the number of its scopes that are due or were delivered. At zero nobody looks at scopes at all.
+//! S4. A cancellation that finds a task without a task scope is only noted in the task's entry: as due, and when it has been
+//!     delivered, as that. The scope is made when anybody asks for more than nearly always, and if the task goes on, at the
+//!     end of that run at the latest. Until then nobody else is interrupted, so the epoch of the delivery is the present one.
 
 use crate::key::{Key, NONE};
 use crate::pool::Pool;
@@ -103,12 +106,6 @@ impl Scopes {
         self.0.get_mut(index)
     }
 
-    /// None for NONE.
-    #[inline]
-    pub(crate) fn try_get_mut(&mut self, index: u32) -> Option<&mut Scope> {
-        self.0.try_get_mut(index)
-    }
-
     /// The place of the scope, if it is still open.
     #[inline]
     pub(crate) fn find(&self, scope: Key) -> Option<u32> {
@@ -141,17 +138,6 @@ impl Scopes {
     pub(crate) fn remove(&mut self, index: u32) {
         self.unlink(index);
         self.0.release(index);
-    }
-
-    /// Takes a task scope out, if nothing is open and nothing waits below it. (It has no parent and no timer.)
-    #[inline]
-    pub(crate) fn remove_empty(&mut self, root: u32) -> bool {
-        let scope = self.get(root);
-        let is_empty = scope.first_child == NONE && scope.first_wait == NONE;
-        if is_empty {
-            self.0.release(root);
-        }
-        is_empty
     }
 
     /// Gives a scope another parent.

@@ -32,7 +32,7 @@ use crate::timers::Timers;
 use crate::waits::Waits;
 
 use entry::{DAEMON, ESCAPED, NAMED, QUEUED, WATCHED};
-pub(crate) use entry::{Entry, Slot};
+pub(crate) use entry::{DELIVERED, DUE, Entry, Slot};
 use ready::{Queue, Random};
 
 /// Ids 1 and 2 belong to the kernel and the monitor.
@@ -137,7 +137,23 @@ impl Tables {
     // ---- Tasks
 
     /// Enters a task into the table, ready to run.
-    pub(crate) fn add_task(
+    #[inline(never)]
+    pub(crate) fn add_task(&mut self, cell: TaskCell, spawned: &'static Location<'static>) -> (Key, u64) {
+        // Nearly always: there is room for it, and nobody looks on.
+        let place = self.waits.entries.free_place().filter(|_| self.log.is_none());
+        if place.is_none_or(|place| !self.ready.try_push(place)) {
+            return self.add_task_with(cell, spawned, None, false);
+        }
+        let id = self.next_id;
+        self.next_id += 1;
+        self.tasks += 1;
+        self.workers += 1;
+        (self.waits.add_task(Slot::new(cell, id | QUEUED, spawned)), id)
+    }
+
+    /// The same for one that perhaps has a name, or is a daemon.
+    #[inline(never)]
+    pub(crate) fn add_task_with(
         &mut self,
         cell: TaskCell,
         spawned: &'static Location<'static>,
@@ -157,13 +173,7 @@ impl Tables {
             flags |= NAMED;
             self.names.insert(id, name.clone());
         }
-        let key = self.waits.add_task(Slot {
-            cell,
-            id_and_flags: id | flags,
-            spawned,
-            first_joiner: NONE,
-            hot: 0,
-        });
+        let key = self.waits.add_task(Slot::new(cell, id | flags, spawned));
         self.ready.push(key.index());
         self.note_created(key.index());
         (key, id)
@@ -186,7 +196,6 @@ impl Tables {
     }
 
     /// The task that was at this place has ended, and somebody is to be told.
-    #[cold]
     fn tell_watcher(&mut self, task: u32, id: u64) {
         if let Some(watcher) = self.watchers[task as usize].take() {
             self.afterwards.push(Afterwards::Tell(watcher, id));
@@ -247,25 +256,44 @@ impl Tables {
         }
     }
 
-    /// Takes an ended task, if it is still there, out of all tables and wakes those who wait for its end. The cell is the
-    /// caller's to drop, outside of the borrow (I2).
+    /// Takes an ended task out of all tables and wakes who waits for its end, if that is all there is to it, as nearly always.
+    /// None: it is not so, and nothing has happened. The cell is the caller's to drop, outside of the borrow (I2).
     #[inline(always)]
-    pub(crate) fn remove_task(&mut self, key: Key) -> Option<TaskCell> {
+    pub(crate) fn remove_plain(&mut self, key: Key) -> Option<TaskCell> {
+        let task = key.index();
         let entry = self.waits.entries.find_mut(key)?;
-        let (task, mut kept) = (key.index(), false);
-        if entry.is_entangled() || self.log.is_some() {
-            entry.slot.as_ref()?;
-            kept = self.disentangle(task);
+        let slot = entry.slot.as_ref()?;
+        if entry.is_entangled() || slot.is_special() || self.log.is_some() {
+            return None;
         }
+        let joiner = slot.first_joiner;
+        if joiner != NONE && !self.notify_joiner(joiner) {
+            return None;
+        }
+        let entry = self.waits.entries.try_get_mut(task)?;
+        entry.root = NONE;
+        let slot = entry.slot.take()?;
+        self.waits.release(task);
+        self.tasks -= 1;
+        self.workers -= usize::from(!slot.has(DAEMON));
+        Some(slot.cell)
+    }
+
+    /// The same for any task, if it is still there.
+    pub(crate) fn remove_task(&mut self, key: Key) -> Option<TaskCell> {
+        let task = self.find_task(key)?;
+        let kept = self.disentangle(task);
         let entry = self.waits.entry_mut(task);
+        entry.root = NONE;
         let slot = entry.slot.take()?;
         if !kept {
             self.waits.release(task);
         }
         self.tasks -= 1;
         self.workers -= usize::from(!slot.has(DAEMON));
-        if slot.is_special() {
-            self.remove_special(&slot);
+        self.stale += usize::from(slot.has(QUEUED));
+        if slot.has(NAMED) {
+            self.names.remove(&slot.id());
         }
         if slot.first_joiner != NONE {
             self.notify_joiners(slot.first_joiner);
@@ -278,27 +306,10 @@ impl Tables {
 
     /// The task is about to leave the tables: nothing waits in it any more. True if its entry must stay for an operation that was
     /// notified.
-    #[inline(never)]
     fn disentangle(&mut self, task: u32) -> bool {
-        let entry = self.waits.entry_mut(task);
-        // Nearly always it was cancelled, and has nothing but the scope for that.
-        if entry.may_wait() && self.log.is_none() && self.scopes.remove_empty(entry.root) {
-            entry.root = NONE;
-            return false;
-        }
         self.forget_waits(task);
         self.note_terminated(task);
         !self.waits.entry(task).wait.is_idle()
-    }
-
-    /// What is to be minded only of some tasks that leave the tables.
-    #[cold]
-    #[inline(never)]
-    fn remove_special(&mut self, slot: &Slot) {
-        self.stale += usize::from(slot.has(QUEUED));
-        if slot.has(NAMED) {
-            self.names.remove(&slot.id());
-        }
     }
 
     /// All tasks, the one that was spawned last first.

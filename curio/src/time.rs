@@ -162,7 +162,70 @@ impl Sleep {
         }
     }
 
+    /// It begins to sleep for some time: nearly always that is a plain wait.
+    #[inline(never)]
+    fn begin_plainly(
+        &mut self,
+        delay: u64,
+        place: &'static Location<'static>,
+        cx: &mut TaskContext<'_>,
+    ) -> Poll<Result<()>> {
+        let begun = context::with(|context| {
+            let context = context?;
+            let task = context.task.get()?;
+            if !context.is_undisturbed() || !waker::is_of(task, cx.waker()) {
+                return None;
+            }
+            // Never shorter: what this run of the task has computed so far does not count.
+            let deadline = context.read_clock().saturating_add(delay);
+            let waiting = Waiting::begin_until(context, task, deadline, place)?;
+            Some(State::Sleeping(deadline, waiting))
+        });
+        let Some(begun) = begun else {
+            return self.poll_slowly(cx);
+        };
+        // What is there now has nothing to drop.
+        std::mem::forget(std::mem::replace(&mut self.0, begun));
+        Poll::Pending
+    }
+
+    /// It was not notified, or there is more to look at. Nearly always it is cancelled.
+    #[inline(never)]
+    fn settle(&mut self, cx: &mut TaskContext<'_>) -> Poll<Result<()>> {
+        let State::Sleeping(_, waiting) = &mut self.0 else {
+            return Poll::Pending;
+        };
+        match waiting.settle() {
+            Some(result) => self.ready(result),
+            None => self.sleep_on(cx),
+        }
+    }
+
+    #[inline(never)]
+    fn poll_slowly(&mut self, cx: &mut TaskContext<'_>) -> Poll<Result<()>> {
+        match self.0 {
+            State::After(delay, place) => {
+                let after = |context: &Context| {
+                    context.forget_time();
+                    (delay > 0).then(|| context.after(delay))
+                };
+                self.begin(after, cx, place)
+            }
+            State::Until(deadline, place) => {
+                let until = |context: &Context| Some(deadline).filter(|&deadline| deadline > context.now());
+                self.begin(until, cx, place)
+            }
+            State::Yielding(epoch) => self.ready(finish_yield(epoch)),
+            State::Sleeping(..) => self.sleep_on(cx),
+            State::Done => panic!("a Sleep was polled after it had completed"),
+        }
+    }
+
+    #[inline(always)]
     fn ready(&mut self, result: Result<()>) -> Poll<Result<()>> {
+        if let State::Sleeping(_, waiting) = &mut self.0 {
+            waiting.is_over();
+        }
         self.0 = State::Done;
         Poll::Ready(result)
     }
@@ -174,24 +237,15 @@ impl Future for Sleep {
     fn poll(self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Result<()>> {
         let this = self.get_mut();
         match &mut this.0 {
-            State::Sleeping(_, waiting) => match waiting.settle() {
-                Some(result) => this.ready(result),
-                None => this.sleep_on(cx),
-            },
-            &mut State::After(delay, place) => {
-                let after = |context: &Context| {
-                    // Never shorter: what this run of the task has computed so far does not count.
-                    context.forget_time();
-                    (delay > 0).then(|| context.after(delay))
-                };
-                this.begin(after, cx, place)
+            State::Sleeping(_, waiting) => {
+                if waiting.take_own() {
+                    this.ready(Ok(()))
+                } else {
+                    this.settle(cx)
+                }
             }
-            &mut State::Until(deadline, place) => {
-                let until = |context: &Context| Some(deadline).filter(|&deadline| deadline > context.now());
-                this.begin(until, cx, place)
-            }
-            &mut State::Yielding(epoch) => this.ready(finish_yield(epoch)),
-            State::Done => panic!("a Sleep was polled after it had completed"),
+            &mut State::After(delay @ 1.., place) => this.begin_plainly(delay, place, cx),
+            _ => this.poll_slowly(cx),
         }
     }
 }

@@ -84,7 +84,7 @@ use std::task::{Context as TaskContext, Poll};
 
 use crate::context::{self, Context};
 use crate::error::{Error, Result};
-use crate::key::Key;
+use crate::key::{Key, NONE};
 use crate::tables::Tables;
 use crate::waits::Armed;
 use crate::waker;
@@ -286,6 +286,20 @@ impl Waiting {
         context::with_running(|context, task| self.wait_until_in(context, task, deadline, cx, place))
     }
 
+    /// The same in the plain case (see [`WaitList::enter`]) for one who does not wait yet.
+    #[inline(always)]
+    pub(crate) fn begin_until(
+        context: &Context,
+        task: Key,
+        deadline: u64,
+        place: &'static Location<'static>,
+    ) -> Option<Waiting> {
+        let mut tables = context.tables.try_borrow_mut().ok()?;
+        let begun = tables.sleep_own(task.index(), deadline, place);
+        // Not made in vain: it would be dropped again, and that ends the wait.
+        begun.then(|| Waiting { key: Some(task) })
+    }
+
     /// The same for one who knows already which task is running.
     #[inline(never)]
     pub(crate) fn wait_until_in(
@@ -324,10 +338,35 @@ impl Waiting {
         })
     }
 
-    /// An operation that waits is polled again: nearly always it was notified, and completes, or it is interrupted. None if it
-    /// is to wait on, or if there is more to look at.
-    #[inline]
+    /// An operation that waits is polled again, and `take_own` has failed: nearly always it is interrupted. None if it is to wait
+    /// on, or if there is more to look at.
+    #[inline(always)]
     pub(crate) fn settle(&mut self) -> Option<Result<()>> {
+        let settled = self.cancel_own();
+        settled.or_else(|| self.settle_slowly())
+    }
+
+    /// The same if it is cancelled, the node is the running task's own, and there is nothing else to be seen to. If not, nothing
+    /// has happened.
+    #[inline(always)]
+    fn cancel_own(&mut self) -> Option<Result<()>> {
+        context::with(|context| {
+            let (context, key) = (context?, self.key?);
+            // The task lives, and so its key does (W4).
+            if context.task.get() != Some(key) {
+                return None;
+            }
+            let mut tables = context.tables.try_borrow_mut().ok()?;
+            if !context.is_here(NONE) || !tables.cancel_own_wait(key.index()) {
+                return None;
+            }
+            self.key = None;
+            Some(Err(Error::cancelled()))
+        })
+    }
+
+    #[inline(never)]
+    fn settle_slowly(&mut self) -> Option<Result<()>> {
         context::with(|context| {
             let context = context?;
             context.with_tables(|tables| {
@@ -337,33 +376,19 @@ impl Waiting {
                     self.key = None;
                     return Some(Ok(()));
                 }
-                let error = Waiting::interrupt_here(context, tables, index)?;
+                // Only if it is polled where it was polled before: in the same task and scope.
+                let wait = tables.waits.get(index);
+                let (task, scope, started) = (wait.task, wait.scope, wait.started);
+                if !context.is_here(scope) || context.task.get().is_none_or(|here| here.index() != task) {
+                    return None;
+                }
+                let error = tables.interruption(task, scope, Some(started))?;
+                tables.note(|log, _| log.interrupted(index));
+                tables.end_wait(index, false);
                 self.key = None;
                 Some(Err(error))
             })
         })
-    }
-
-    /// Ends a wait that is interrupted, if the operation is polled where it was polled before: in the same task and scope.
-    #[inline(never)]
-    fn interrupt_here(context: &Context, tables: &mut Tables, index: u32) -> Option<Error> {
-        let wait = tables.waits.get(index);
-        let is_here = context.hot.get()
-            && context.unopened.get() == 0
-            && wait.scope == context.scope.get()
-            && context.task.get().is_some_and(|task| task.index() == wait.task);
-        if !is_here {
-            return None;
-        }
-        if wait.task == index && tables.cancel_own_wait(index) {
-            return Some(Error::cancelled());
-        }
-        let wait = tables.waits.get(index);
-        let (task, scope, started) = (wait.task, wait.scope, wait.started);
-        let error = tables.interruption(task, scope, Some(started))?;
-        tables.note(|log, _| log.interrupted(index));
-        tables.end_wait(index, false);
-        Some(error)
     }
 
     /// Completes the operation if it was notified. False if it was not.
@@ -374,7 +399,7 @@ impl Waiting {
 
     /// The same if the node is the running task's own, and there is nothing to be seen to. False if not.
     #[inline(always)]
-    fn take_own(&mut self) -> bool {
+    pub(crate) fn take_own(&mut self) -> bool {
         context::with(|context| {
             let (Some(context), Some(key)) = (context, self.key) else {
                 return false;

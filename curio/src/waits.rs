@@ -199,8 +199,8 @@ impl Waits {
     #[inline]
     pub(crate) fn add_task(&mut self, slot: Slot) -> Key {
         let (key, entry) = self.entries.claim_mut();
-        // It is empty (`release`); so this drops nothing.
-        entry.slot = Some(slot);
+        // It is empty (`release`): there is nothing to drop.
+        std::mem::forget(entry.slot.replace(slot));
         entry.wait.task = key.index();
         key
     }

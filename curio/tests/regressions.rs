@@ -19,8 +19,8 @@ use common::Watchdog;
 use curio::net::{TcpListener, TcpStream};
 use curio::traps::{Label, WaitList, Waiting};
 use curio::{
-    Clock, Error, Kernel, Result, Task, check_cancellation, clock, disable_cancellation, interruptible, run,
-    running, sleep, spawn, timeout_after, yield_now,
+    Clock, Error, Kernel, Result, Task, check_cancellation, clock, current_task, disable_cancellation,
+    interruptible, run, running, sleep, spawn, timeout_after, yield_now,
 };
 use futures::stream::{FuturesUnordered, StreamExt};
 
@@ -1031,4 +1031,50 @@ fn scopes_that_change_places() {
         format!("{k:?}"),
         "Kernel { tasks: 0, waits: 0, scopes: 0, timers: 0, sockets: 0 }"
     );
+}
+
+/// A cancellation is delivered once, also where the task is told in the run in which it asked for it itself, and goes on while
+/// others are cancelled: what it began after that is none of the cancellation's business.
+#[test]
+fn what_is_begun_after_a_cancellation_is_not_cancelled() {
+    for asked_from_inside in [true, false] {
+        let k = virtual_kernel();
+        k.run(async {
+            let kid = spawn(async move {
+                let mut before = pin!(sleep(100 * SEC));
+                assert!(futures::poll!(&mut before).is_pending());
+                if asked_from_inside {
+                    current_task().cancel_nowait();
+                } else {
+                    yield_now().await?;
+                }
+                let told = futures::poll!(&mut before);
+                assert!(matches!(told, Poll::Ready(Err(Error::Cancelled(_)))), "{told:?}");
+                // In the same run, and in later ones.
+                let mut after = pin!(sleep(3 * SEC));
+                assert!(futures::poll!(&mut after).is_pending());
+                for _ in 0..3 {
+                    yield_now().await?;
+                }
+                let start = clock();
+                timeout_after(SEC, sleep(100 * SEC)).await.unwrap_err();
+                after.await?;
+                assert_eq!(clock() - start, 3 * SEC);
+                Ok(7)
+            });
+            let others: Vec<_> = (0..3).map(|_| spawn(sleep(100 * SEC))).collect();
+            yield_now().await?;
+            if !asked_from_inside {
+                kid.cancel_nowait();
+            }
+            for other in others {
+                other.cancel().await?;
+            }
+            assert_eq!(kid.join().await?, 7);
+            assert!(kid.cancelled());
+            Ok(())
+        })
+        .unwrap();
+        assert_empty(&k);
+    }
 }

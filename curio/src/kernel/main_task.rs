@@ -58,7 +58,7 @@ impl Kernel {
         };
         let context = &*self.context;
         let cell = TaskCell::for_main(std::any::type_name::<F>(), &context.memory);
-        let (key, _) = context.with_tables(|tables| tables.add_task(cell.clone(), spawned, None, false));
+        let (key, _) = context.with_tables(|tables| tables.add_task(cell.clone(), spawned));
         let mut future = pin!(Some(main));
         let mut output = None;
         let mut poll = |cx: &mut TaskContext<'_>| {

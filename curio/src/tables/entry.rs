@@ -15,7 +15,7 @@
 use std::panic::Location;
 
 use crate::cell::TaskCell;
-use crate::key::NONE;
+use crate::key::{MAX_INDEX, NONE};
 use crate::waits::{Armed, Label, Wait};
 
 pub(crate) struct Entry {
@@ -23,7 +23,7 @@ pub(crate) struct Entry {
     pub(crate) slot: Option<Slot>,
     /// The operations that wait directly below the task, but for the one whose node is here.
     pub(crate) first_wait: u32,
-    /// The task scope, once it is needed.
+    /// The task scope, once it is needed; or what is to be known of it meanwhile (S4).
     pub(crate) root: u32,
     pub(crate) wait: Wait,
 }
@@ -56,24 +56,47 @@ impl Entry {
         place: &'static Location<'static>,
         epoch: &u64,
     ) -> bool {
-        if !self.may_wait() {
-            return false;
+        let may_wait = self.may_wait();
+        if may_wait {
+            self.fill_wait(armed, label, place, epoch);
         }
+        may_wait
+    }
+
+    /// The same if the node is known to be free.
+    #[inline(always)]
+    pub(crate) fn fill_wait(
+        &mut self,
+        armed: Armed,
+        label: Label,
+        place: &'static Location<'static>,
+        epoch: &u64,
+    ) {
         let wait = &mut self.wait;
         wait.place = place;
         wait.label = label;
         wait.started = *epoch;
         wait.scope = NONE;
         wait.armed = armed;
-        true
+    }
+
+    /// The task scope, if it exists.
+    #[inline]
+    pub(crate) fn scope(&self) -> Option<u32> {
+        (self.root <= MAX_INDEX as u32).then_some(self.root)
     }
 
     /// Whether an operation waits in the task, or anything was opened in it.
     #[inline]
     pub(super) fn is_entangled(&self) -> bool {
-        self.first_wait != NONE || self.root != NONE || !self.wait.is_idle()
+        self.first_wait != NONE || !self.wait.is_idle() || self.scope().is_some()
     }
 }
+
+/// A task scope that does not exist yet (S4) is due,
+pub(crate) const DUE: u32 = NONE - 1;
+/// or has been delivered, in the present run of the task and in the present epoch.
+pub(crate) const DELIVERED: u32 = NONE - 2;
 
 /// What the kernel knows of a task.
 pub(crate) struct Slot {
@@ -100,6 +123,16 @@ pub(super) const WATCHED: u64 = 1 << 59;
 const ID: u64 = WATCHED - 1;
 
 impl Slot {
+    pub(super) fn new(cell: TaskCell, id_and_flags: u64, spawned: &'static Location<'static>) -> Slot {
+        Slot {
+            cell,
+            id_and_flags,
+            spawned,
+            first_joiner: NONE,
+            hot: 0,
+        }
+    }
+
     pub(super) fn has(&self, flag: u64) -> bool {
         self.id_and_flags & flag != 0
     }
@@ -110,7 +143,7 @@ impl Slot {
 
     /// Whether there is more to do when it ends than for most.
     pub(super) fn is_special(&self) -> bool {
-        self.has(QUEUED | NAMED)
+        self.has(QUEUED | NAMED | WATCHED)
     }
 
     pub(crate) fn is_queued(&self) -> bool {

@@ -31,7 +31,7 @@ impl Queue {
 
     /// The same, if there is room for it at once.
     #[inline(always)]
-    fn try_push(&mut self, number: u32) -> bool {
+    pub(super) fn try_push(&mut self, number: u32) -> bool {
         let has_room = self.places.len() < self.places.capacity();
         if has_room {
             self.places.push(number);
@@ -41,7 +41,7 @@ impl Queue {
 
     /// Puts a task at the end, unless it is there, if there is room for it at once.
     #[inline(always)]
-    pub(super) fn queue(&mut self, task: u32, slot: &mut Slot) -> bool {
+    pub(crate) fn queue(&mut self, task: u32, slot: &mut Slot) -> bool {
         if slot.is_queued() {
             return true;
         }

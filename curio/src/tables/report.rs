@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::panic::Location;
 
-use super::{Entry, Slot, Tables};
+use super::{Slot, Tables};
 use crate::key::{Key, NONE};
 use crate::mirror::Waits;
 use crate::waits::{Armed, Label, Wait};
@@ -28,9 +28,8 @@ impl Tables {
     /// The operation of a task that began to wait last.
     pub(crate) fn latest_wait(&self, task: u32) -> Option<&Wait> {
         let entry = self.waits.entry(task);
-        match (entry.first_wait, self.own_wait(task), entry.root) {
-            (NONE, None, NONE) => None,
-            (NONE, None, root) => self.waiting_below(root),
+        match (entry.first_wait, self.own_wait(task), entry.scope()) {
+            (NONE, None, root) => self.waiting_below(root?),
             (NONE, own, _) => own,
             (first, ..) => Some(self.waits.get(first)),
         }
@@ -55,8 +54,8 @@ impl Tables {
                 outlook.timeout = self.sooner(outlook.timeout, scope);
                 scope = self.scopes.get(scope).parent;
             }
-        } else if self.waits.entry(task).root != NONE {
-            outlook.timeout = self.soonest_below(self.waits.entry(task).root);
+        } else if let Some(root) = self.waits.entry(task).scope() {
+            outlook.timeout = self.soonest_below(root);
         }
         outlook
     }
@@ -137,22 +136,20 @@ impl Tables {
         let mut waits = Vec::new();
         self.collect(entry.first_wait, &mut waits);
         waits.extend(self.own_wait(task));
-        if entry.root != NONE {
-            self.collect_below(entry.root, &mut waits);
+        if let Some(root) = entry.scope() {
+            self.collect_below(root, &mut waits);
         }
         waits
     }
 
     /// The places of all operations in which a task waits, oldest first, and of all its scopes.
     pub(crate) fn belongings(&self, task: u32) -> (Vec<u32>, Vec<u32>) {
-        let &Entry { first_wait, root, .. } = self.waits.entry(task);
+        let (first_wait, root) = (self.waits.entry(task).first_wait, self.waits.entry(task).scope());
         let (mut waits, mut scopes) = (Vec::new(), Vec::new());
         let mut open = Vec::new();
         self.number(first_wait, &mut waits);
         waits.extend(self.own_wait(task).map(|_| task));
-        if root != NONE {
-            open.push(root);
-        }
+        open.extend(root);
         while let Some(scope) = open.pop() {
             scopes.push(scope);
             self.number(self.scopes.get(scope).first_wait, &mut waits);

@@ -271,6 +271,18 @@ impl Tables {
         while self.notify_one(list) {}
     }
 
+    /// A task begins to wait for a time in its own node, if that is free and nobody looks on. If not, nothing has happened.
+    #[inline(always)]
+    pub(crate) fn sleep_own(&mut self, task: u32, deadline: u64, place: &'static Location<'static>) -> bool {
+        let entry = self.waits.entries.try_get_mut(task);
+        let Some(entry) = entry.filter(|entry| entry.may_wait() && self.log.is_none()) else {
+            return false;
+        };
+        let timer = self.timers.insert(deadline, Target::Wait(task));
+        entry.fill_wait(Armed::Timer(timer), Label::TIME_SLEEP, place, &self.epoch);
+        true
+    }
+
     /// Arms a timer that ends the wait.
     #[inline]
     pub(crate) fn arm_timer(&mut self, index: u32, deadline: u64) -> Armed {
@@ -279,22 +291,29 @@ impl Tables {
 
     // ---- The end of a task
 
-    /// Wakes those who wait for the end of a task, in the order in which they came: the list is newest first.
+    /// Wakes the one who waits for the end of a task, if nobody else does, it waits in nothing else, and nobody looks on. If not,
+    /// nothing has happened.
     #[inline(always)]
-    pub(super) fn notify_joiners(&mut self, first: u32) {
-        let wait = self.waits.get_mut(first);
-        if let Armed::Join { next: NONE, .. } = wait.armed {
-            // Nearly always: there is only one.
-            wait.armed = Armed::Notified;
-            self.wake(first);
-        } else {
-            self.notify_all_joiners(first);
+    pub(super) fn notify_joiner(&mut self, joiner: u32) -> bool {
+        let Some(Entry {
+            slot: Some(slot),
+            wait,
+            ..
+        }) = self.waits.entries.try_get_mut(joiner)
+        else {
+            return false;
+        };
+        let is_only = matches!(wait.armed, Armed::Join { next: NONE, .. });
+        let is_plain = is_only && wait.task == joiner && wait.foreign.is_none() && self.log.is_none();
+        if !is_plain || !self.ready.queue(joiner, slot) {
+            return false;
         }
+        wait.armed = Armed::Notified;
+        true
     }
 
-    #[cold]
-    #[inline(never)]
-    fn notify_all_joiners(&mut self, first: u32) {
+    /// Wakes those who wait for the end of a task, in the order in which they came: the list is newest first.
+    pub(super) fn notify_joiners(&mut self, first: u32) {
         let mut last = first;
         while let Armed::Join { next, .. } = self.waits.get(last).armed
             && next != NONE
@@ -349,8 +368,8 @@ impl Tables {
             let wait = self.waits.entry(task).first_wait;
             self.abandon(wait);
         }
-        let root = std::mem::replace(&mut self.waits.entry_mut(task).root, NONE);
-        if root != NONE && !self.scopes.remove_empty(root) {
+        if let Some(root) = self.waits.entry(task).scope() {
+            self.waits.entry_mut(task).root = NONE;
             self.remove_scopes(root);
         }
         if !self.waits.get(task).is_idle() {

@@ -181,7 +181,12 @@ where
 {
     let cell = cell::new(future, &context.memory);
     let (key, id) = context.with_tables(|tables| {
-        let (key, id) = tables.add_task(TaskCell::clone(cell.as_ref()), spawned, name.as_ref(), daemon);
+        let counted = TaskCell::clone(cell.as_ref());
+        let (key, id) = if name.is_some() || daemon {
+            tables.add_task_with(counted, spawned, name.as_ref(), daemon)
+        } else {
+            tables.add_task(counted, spawned)
+        };
         if context.closing.get() {
             tables.request_cancel(key.index());
         }
