@@ -326,7 +326,9 @@ impl Stdio {
         };
         match mem::replace(&mut self.0, again) {
             Kind::Broken(error) => Err(error),
-            Kind::Given => Err(invalid(format!("an earlier start has used up its standard {name}"))),
+            Kind::Given => Err(invalid(format!(
+                "an earlier start has used up its standard {name}"
+            ))),
             kind => Ok(kind),
         }
     }
