@@ -80,16 +80,16 @@ fn from_threads_and_another_process() {
                 passers_by.cancel().await?;
                 let least = delivered.load(Ordering::Relaxed) as usize;
                 assert_eq!(least, 4 * EACH);
-                assert!((least + 1..=least + EACH).contains(&count), "{count}");
-                // The second one is told the same, a moment later.
-                for _ in 0..count {
-                    assert_eq!(again.get().await?, SIGUSR1);
-                }
-                assert_eq!((all.try_get(), again.try_get()), (None, None));
+                // (One of the other process may have come to a thread that has not got to run since: then it is late.)
+                assert!((least..=least + EACH).contains(&count), "{count}");
                 // And after the storm, each by itself.
                 for _ in 0..10 {
                     kill("USR1");
                     assert_eq!(all.get().await?, SIGUSR1);
+                    count += 1;
+                }
+                // The second one is told the same, a moment later.
+                for _ in 0..count {
                     assert_eq!(again.get().await?, SIGUSR1);
                 }
                 Ok(())
