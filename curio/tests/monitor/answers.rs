@@ -51,7 +51,7 @@ fn one_task_can_be_looked_at_and_cancelled() {
     });
     let (parent, kid) = (row(&table, "parent")[0], row(&table, "kid")[0]);
     for command in ["where", "w"] {
-        let stack = client.ask(&format!("{command} {parent}"));
+        let stack = client.ask_kernel(&format!("{command} {parent}"));
         let head = format!(
             "Stack for Task(id={parent}, name='parent', state='TASK_JOIN') (most recent call last):\n  File \""
         );
@@ -69,10 +69,9 @@ fn one_task_can_be_looked_at_and_cancelled() {
     assert!(tree.starts_with("3 "), "{tree}");
     assert!(tree.contains(&format!("├─ {kid} kid TIME_SLEEP ")), "{tree}");
     assert!(tree.contains(&format!("└─ {parent} parent TASK_JOIN ")), "{tree}");
-    assert_eq!(
-        client.ask(&format!("cancel {kid}")),
-        format!("Cancelling task {kid}\n")
-    );
+    // (On a busy machine it may not have heard of it for some time, and that is said, too.)
+    let told = client.ask(&format!("cancel {kid}"));
+    assert!(told.starts_with(&format!("Cancelling task {kid}\n")), "{told}");
     let table = client.ask_until("ps", |table| !table.contains("kid"));
     assert!(!table.contains("parent"), "it waited for the kid only: {table}");
     assert_eq!(client.ask(&format!("cancel {kid}")), format!("No task {kid}\n"));

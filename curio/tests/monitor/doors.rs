@@ -42,7 +42,7 @@ pub(super) fn free_port() -> SocketAddr {
 
 pub(crate) fn over_tcp(address: SocketAddr) -> Client<TcpStream> {
     let stream = TcpStream::connect(address).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(300))).unwrap();
     Client::new(stream)
 }
 

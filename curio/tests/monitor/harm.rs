@@ -99,7 +99,7 @@ fn a_thousand_cannot_crowd_it_out() {
             turned_away += 1;
             continue;
         };
-        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(300))).unwrap();
         let client = Client::new(stream);
         if client.banner.starts_with("Too many") {
             turned_away += 1;
@@ -115,7 +115,7 @@ fn a_thousand_cannot_crowd_it_out() {
     // There is room again.
     let start = Instant::now();
     while !Local::connect(&place.socket()).banner.contains("Curio Monitor") {
-        assert!(start.elapsed() < Duration::from_secs(20));
+        assert!(start.elapsed() < Duration::from_secs(120));
     }
     drop(first);
     returns_to(with_one, open_files);
@@ -216,7 +216,7 @@ fn a_name_cannot_forge_an_answer_nor_fill_the_memory() {
         );
         assert!(answer.len() < 10_000, "{command}: {} bytes", answer.len());
     }
-    let answer = client.ask("where 4");
+    let answer = client.ask_kernel("where 4");
     assert!(answer.contains("name='kid\u{fffd}curio > "), "{answer}");
     let told = client.ask("ps --json kid");
     let kid: Value = serde_json::from_str(told.lines().next().unwrap()).unwrap();

@@ -74,7 +74,7 @@ fn who_waits_for_whom_and_who_in_a_circle() {
     let mut client = Local::connect(&place.socket());
     let table = client.ask_until("ps", |table| table.matches("TASK_JOIN").count() == 2);
     let id = |name| format!("{} ({name})", row(&table, name)[0]);
-    let shown = client.ask("locks");
+    let shown = client.ask_kernel("locks");
     let (egg, hen) = (id("egg"), id("hen"));
     assert!(
         shown.contains(&format!("{egg} waits for the end of {hen} at ")),
@@ -153,7 +153,7 @@ fn who_has_what_others_wait_for() {
         table.matches("SEMA_ACQUIRE").count() == 2 && table.matches("LOCK_ACQUIRE").count() == 3
     });
     let id = |name| format!("{} ({name})", row(&table, name)[0]);
-    let shown = client.ask("locks");
+    let shown = client.ask_kernel("locks");
     for line in [
         format!(": {}, {}; held by {}\n", id("two"), id("three"), id("one")),
         format!(": {}; held by {}\n", id("recursive"), id("start")),
@@ -202,7 +202,7 @@ fn a_circle_of_locks_is_a_deadlock() {
     let mut client = Local::connect(&place.socket());
     let table = client.ask_until("ps", |table| table.matches("LOCK_ACQUIRE").count() == 4);
     let id = |name| format!("{} ({name})", row(&table, name)[0]);
-    let shown = client.ask("locks");
+    let shown = client.ask_kernel("locks");
     assert!(deadlocked(&shown, &id("plato"), &id("kant")), "{shown}");
     let alone = format!("deadlock: {} waits at ", id("twice"));
     let line = shown.lines().find(|line| line.starts_with(&alone));
