@@ -59,13 +59,13 @@ impl Belongings {
     }
 }
 
-/// This program again, with SIGINT as a program in the foreground has it: a shell without jobs ignores it for what it starts
-/// in the background, and that is inherited. (Only GNU's `env` can undo it.)
+/// This program again, with its signals as a program in the foreground has them: a shell without jobs ignores SIGINT and
+/// SIGQUIT for what it starts in the background, `nohup` ignores SIGHUP, and that is inherited. (Only GNU's `env` can undo it.)
 fn again() -> Command {
     let program = std::env::current_exe().unwrap();
     let env = || {
         let mut env = Command::new("env");
-        env.arg("--default-signal=INT");
+        env.arg("--default-signal=INT,QUIT,HUP");
         env
     };
     let can = env().arg("true").stderr(Stdio::null()).status();
@@ -108,7 +108,7 @@ fn alone(name: &str, program: impl FnOnce()) {
         let start = Instant::now();
         while Belongings::now() != before {
             assert!(
-                start.elapsed() < 5 * SEC,
+                start.elapsed() < 60 * SEC,
                 "{before:?} and now {:?}",
                 Belongings::now()
             );
@@ -382,7 +382,6 @@ fn a_signal_interrupts_no_sleep() {
                 }
             }
         });
-        let start = Instant::now();
         run(async {
             for _ in 0..10 {
                 let limit = Duration::from_millis(30);
@@ -395,7 +394,6 @@ fn a_signal_interrupts_no_sleep() {
             signals.get().await
         })
         .unwrap();
-        assert!(start.elapsed() < 30 * SEC);
         done.store(true, Ordering::SeqCst);
         storm.join().unwrap();
     });

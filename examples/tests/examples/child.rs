@@ -1,15 +1,19 @@
 //! Programs that a test starts: they end with the test at the latest, and no test waits for them for ever.
 
 use std::env;
+#[cfg(target_os = "linux")]
+use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+#[cfg(target_os = "linux")]
+use std::sync::OnceLock;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 /// No answer of a program takes longer, even on a busy machine.
-pub(crate) const LIMIT: Duration = Duration::from_secs(20);
+pub(crate) const LIMIT: Duration = Duration::from_secs(120);
 
 /// A program that runs, and is killed when this is dropped.
 pub(crate) struct Running {
@@ -71,6 +75,30 @@ pub(crate) fn has_netcat() -> bool {
     known
 }
 
+/// Lets programs that are started from now on have their signals as in a terminal. A shell without jobs ignores SIGINT and
+/// SIGQUIT for what it starts in the background, `nohup` ignores SIGHUP, and that is inherited; but where this program catches
+/// a signal, one that it starts begins with what the system does with it.
+#[cfg(target_os = "linux")]
+fn hear_signals() {
+    use curio::SignalQueue;
+    use curio::signal::{SIGHUP, SIGINT, SIGQUIT};
+
+    static CAUGHT: OnceLock<Option<SignalQueue>> = OnceLock::new();
+    CAUGHT.get_or_init(|| {
+        let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+        let ignored = ignored.and_then(|set| u64::from_str_radix(set.trim(), 16).ok());
+        let ignored = ignored.unwrap_or_default();
+        let mut signals = vec![SIGHUP, SIGINT, SIGQUIT];
+        // Ctrl-C ends the tests, unless it would not anyway.
+        signals.retain(|signal| ignored & (1 << (signal.number() - 1)) != 0);
+        (!signals.is_empty()).then(|| SignalQueue::new(signals).expect("they can be caught"))
+    });
+}
+
+#[cfg(not(target_os = "linux"))]
+fn hear_signals() {}
+
 impl Running {
     /// Starts a program that reads nothing.
     pub(crate) fn start(command: &mut Command) -> Running {
@@ -85,6 +113,7 @@ impl Running {
     }
 
     fn spawn(command: &mut Command) -> Running {
+        hear_signals();
         let mut child = command
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
