@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(180);
 
 /// A browser with one page.
 pub struct Chromium {
@@ -50,6 +50,8 @@ impl Chromium {
                 "--no-sandbox",
                 "--no-first-run",
                 "--disable-gpu",
+                // In a container there may be next to nothing of it.
+                "--disable-dev-shm-usage",
                 "--remote-debugging-pipe",
             ])
             .arg(format!("--user-data-dir={}", profile.path().display()))

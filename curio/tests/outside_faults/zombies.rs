@@ -4,9 +4,12 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use curio::workers::Panicked;
-use curio::{Error, UniversalEvent, block_in_thread, run_in_thread, sleep, spawn, thread, timeout_after};
+use curio::{
+    Error, Kernel, Result, UniversalEvent, block_in_thread, run_in_thread, sleep, spawn, thread,
+    timeout_after,
+};
 
-use crate::common::{Alone, run};
+use crate::common::{Alone, counted, run};
 use crate::process;
 
 /// The threads are left behind; the process ends with `main`, and with them.
@@ -19,7 +22,9 @@ fn a_program_ends_though_its_threads_do_not() {
         || {
             // Descriptors are not counted: a thread that never ends keeps that by which it would tell its kernel.
             let begun = Instant::now();
-            run(async {
+            let builder = Kernel::builder().shutdown_timeout(Duration::from_secs(1000));
+            let kernel = counted(builder.build().unwrap());
+            let program = async {
                 let started = UniversalEvent::new();
                 let mut tasks = Vec::new();
                 for n in 0..10 {
@@ -42,16 +47,17 @@ fn a_program_ends_though_its_threads_do_not() {
                 assert_eq!(run_in_thread(|| 7).await?, 7);
                 let late = timeout_after(Duration::from_millis(1), block_in_thread(0, || 7)).await;
                 assert!(matches!(late, Err(Error::Timeout(_))), "the key is taken");
-                Ok(())
-            })
-            .unwrap();
+                Result::Ok(())
+            };
+            kernel.run(program).unwrap();
+            drop(kernel);
             assert!(
-                begun.elapsed() < Duration::from_secs(9),
+                begun.elapsed() < Duration::from_secs(500),
                 "the shutdown has waited for them"
             );
         },
     );
-    assert!(begun.elapsed() < Duration::from_secs(60));
+    assert!(begun.elapsed() < Duration::from_secs(500));
 }
 
 /// The panic is the caller's affair, also when it comes at the very end, and the worker works on.

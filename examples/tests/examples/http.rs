@@ -26,7 +26,7 @@ fn curl(arguments: &[&str]) -> (String, u32) {
             "--noproxy",
             "*",
             "--max-time",
-            "20",
+            "120",
             "-w",
             "%{http_code}",
         ])

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::child::{Running, example, is_enabled};
 
 /// The longest program takes 25 seconds.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_secs(120);
 
 /// A file `transcripts/NAME.txt`: the command in its first line, then what the command prints.
 struct Transcript {
