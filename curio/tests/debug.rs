@@ -8,7 +8,7 @@ use std::fmt::Debug;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use common::Watchdog;
+use common::Alone;
 use curio::activation::Activation;
 use curio::debug::{Level, logcrash, longblock, schedtrace, traptrace};
 use curio::{Clock, Error, Kernel, Result, sleep, task};
@@ -83,8 +83,10 @@ async fn program() -> Result<()> {
     crash.wait().await
 }
 
+/// (Alone: `tracing` notes for all threads whether anybody listens, at the first event of each kind, and while there is one
+/// subscriber it asks only the thread of the event. So a thread that has none may switch off the events of another that has.)
 fn collect(clock: Clock, activation: impl Activation + 'static) -> Vec<Told> {
-    let _guard = Watchdog::start();
+    let _guard = Alone::start();
     let collector = Collector::default();
     tracing::subscriber::with_default(collector.clone(), || {
         let kernel = Kernel::builder()
@@ -156,7 +158,7 @@ fn logcrash_tells_of_failures_only() {
 
 #[test]
 fn longblock_tells_who_kept_all_others_waiting() {
-    let _guard = Watchdog::start();
+    let _guard = Alone::start();
     let collector = Collector::default();
     tracing::subscriber::with_default(collector.clone(), || {
         let kernel = Kernel::builder()
@@ -175,7 +177,8 @@ fn longblock_tells_who_kept_all_others_waiting() {
     });
     let events = collector.0.lock().unwrap();
     let hogs: Vec<_> = events.iter().filter(|(_, _, name, _)| name == "hog").collect();
-    assert_eq!(hogs.len(), 1, "{events:?}");
+    // (Its second run may be told of, too, if others had the processor meanwhile.)
+    assert!(!hogs.is_empty(), "{events:?}");
     let (level, _, _, message) = hogs[0];
     assert_eq!(*level, Level::WARN);
     // Longer, if others ran on the machine meanwhile.
@@ -187,7 +190,7 @@ fn longblock_tells_who_kept_all_others_waiting() {
 
 #[test]
 fn several_at_once() {
-    let _guard = Watchdog::start();
+    let _guard = Alone::start();
     let kernel = Kernel::builder()
         .clock(Clock::Virtual)
         .activation(schedtrace())
