@@ -6,6 +6,7 @@ mod common;
 
 use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -932,11 +933,13 @@ fn an_executor_of_ones_own() {
         // An interrupted caller leaves at once.
         let (function, started, release) = held();
         {
-            let slow = run_in_executor(&executor, function);
+            let mut slow = pin!(run_in_executor(&executor, function));
+            assert!(futures::poll!(&mut slow).is_pending());
+            // Else it need not begin at all.
+            started.wait().await?;
             let slow = timeout_after(Duration::from_millis(5), slow).await;
             assert!(slow.unwrap_err().is_timeout());
         }
-        started.wait().await?;
         drop(release);
         Ok((first?, second?))
     })
