@@ -47,7 +47,7 @@ fn cleanly_on(clock: Clock, program: impl AsyncFnOnce() -> Result<()>) {
 struct Site {
     connections: Cell<usize>,
     requests: Cell<usize>,
-    /// Requests to /slow that are being answered.
+    /// Requests to /slow and /endless that are being answered.
     slow: Cell<usize>,
 }
 
@@ -57,13 +57,14 @@ fn text(text: impl Into<Bytes>) -> Response<Body> {
     Response::new(Full::new(text.into()).boxed())
 }
 
-/// `/` greets, `/echo` says back what was posted, `/big` is 5 MB, `/slow` takes 100 seconds (or milliseconds), `/fail` fails.
+/// `/` greets, `/echo` says back what was posted, `/big` is 5 MB, `/slow` takes a tenth of a second, `/endless` an hour,
+/// `/fail` fails.
 async fn answer(site: Rc<Site>, request: Request<Incoming>) -> Result<Response<Body>> {
     site.requests.set(site.requests.get() + 1);
     match request.uri().path() {
         "/echo" => Ok(text(request.into_body().collect().await?.to_bytes())),
         "/big" => Ok(text(vec![b'x'; 5_000_000])),
-        "/slow" => {
+        path @ ("/slow" | "/endless") => {
             struct Leave<'a>(&'a Cell<usize>);
             impl Drop for Leave<'_> {
                 fn drop(&mut self) {
@@ -72,7 +73,8 @@ async fn answer(site: Rc<Site>, request: Request<Incoming>) -> Result<Response<B
             }
             site.slow.set(site.slow.get() + 1);
             let _leave = Leave(&site.slow);
-            sleep(Duration::from_millis(100)).await?;
+            let endless = path == "/endless";
+            sleep(Duration::from_millis(if endless { 3_600_000 } else { 100 })).await?;
             Ok(text("at last"))
         }
         "/fail" => Err(Error::other("no coffee")),
@@ -105,7 +107,7 @@ fn site() -> Result<(Rc<Site>, SocketAddr, Task<()>)> {
     let handler = {
         let site = site.clone();
         async move |stream: TcpStream, _: SocketAddr| {
-            serve(site.clone(), stream, Duration::from_secs(1)).await
+            serve(site.clone(), stream, Duration::from_secs(60)).await
         }
     };
     Ok((site, addr, spawn(run_server(listener, handler))))

@@ -76,16 +76,20 @@ fn wrk_finds_no_errors() {
     }
     cleanly(async || {
         let (site, addr, server) = site()?;
-        let args = ["-t1", "-c64", "-d1s", "--timeout", "60s"]
-            .map(String::from)
-            .to_vec();
-        let said = run("wrk", [args, vec![format!("http://{addr}/")]].concat()).await?;
-        assert!(!said.contains("Socket errors"), "{said}");
-        assert!(!said.contains("Non-2xx"), "{said}");
-        // More than one on a connection.
-        assert!(site.requests.get() > 70, "{said}");
-        assert!(site.connections.get() < 70, "{said}");
-        server.cancel().await
+        // On a busy machine, a second may not be enough.
+        for length in ["-d1s", "-d4s", "-d16s", "-d64s"] {
+            let before = (site.requests.get(), site.connections.get());
+            let args = ["-t1", "-c64", length, "--timeout", "100s"].map(String::from);
+            let said = run("wrk", [&args[..], &[format!("http://{addr}/")]].concat()).await?;
+            assert!(!said.contains("Socket errors"), "{said}");
+            assert!(!said.contains("Non-2xx"), "{said}");
+            assert!(site.connections.get() - before.1 < 70, "{said}");
+            if site.requests.get() - before.0 > 70 {
+                // More than one on a connection.
+                return server.cancel().await;
+            }
+        }
+        panic!("it is too slow");
     });
 }
 
