@@ -70,9 +70,8 @@ impl Child {
 
     /// Starts this test again, with so many descriptors, or as many as may be.
     fn start(test: &str, descriptors: u32) -> Child {
-        let limited = format!(
-            "ulimit -n {descriptors} 2> /dev/null; export {CHILD}=$(ulimit -n); exec \"$0\" \"$@\""
-        );
+        let limited =
+            format!("ulimit -n {descriptors} 2> /dev/null; export {CHILD}=$(ulimit -n); exec \"$0\" \"$@\"");
         let mut process = Command::new("sh")
             .args(["-c", &limited])
             .arg(std::env::current_exe().unwrap())

@@ -22,8 +22,9 @@ use crate::context::{self, Context};
 use crate::error::{Error, Result};
 use crate::line::Line;
 
-/// For how long the end of a kernel waits for processes that were killed.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// For how long the end of a kernel waits for processes that were killed. (They are gone in an instant, but on a machine that is
+/// busy enough they need some time of its processors even for that.)
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The end of a pool that its kernel holds. Dropping it closes the pool.
 pub(super) struct OfKernel(Rc<Pool>);
