@@ -902,6 +902,8 @@ fn what_cannot_be_started() {
         ] {
             let mut command = Command::new(program);
             command
+                // A folder that one may not look into would be the reason otherwise.
+                .env("PATH", "/usr/bin:/bin")
                 .stdin(Stdio::piped())
                 .stdout(Stdio::piped())
                 .stderr(Stdio::piped());
