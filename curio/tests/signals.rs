@@ -125,6 +125,16 @@ fn kill(signal: Signal) {
     assert!(status.expect("`kill` is there").success());
 }
 
+/// Does something while this signal is ignored by whoever does not watch it. What other processes send may come to a thread that
+/// does not get to run for a while: after the last queue has gone, it would end the process.
+fn in_a_storm_of(signal: Signal, storm: impl FnOnce()) {
+    // SAFETY: this process is the test's own, and here is its only thread that touches this signal.
+    unsafe { libc::signal(signal.number(), libc::SIG_IGN) };
+    storm();
+    // SAFETY: as above. What was pending was forgotten when the last queue went.
+    unsafe { libc::signal(signal.number(), libc::SIG_DFL) };
+}
+
 /// Waits until a task waits for a signal.
 async fn until_it_waits<T>(task: &curio::Task<T>) -> Result<()> {
     while task.state().as_str() != "SIGNAL_WAIT" {
@@ -164,21 +174,24 @@ fn a_storm_of_100000() {
 #[test]
 fn a_storm_from_another_process() {
     alone("a_storm_from_another_process", || {
-        let signals = SignalQueue::new([SIGUSR1, SIGUSR2]).unwrap();
-        let id = std::process::id();
-        let script =
-            format!("i=0; while [ $i -lt 20000 ]; do kill -USR1 {id}; i=$((i + 1)); done; kill -USR2 {id}");
-        let mut storm = Command::new("sh").args(["-c", &script]).spawn().unwrap();
-        let mut count = 0;
-        run(async {
-            while signals.get().await? == SIGUSR1 {
-                count += 1;
-            }
-            Ok(())
-        })
-        .unwrap();
-        assert!((1..=20_000).contains(&count), "{count}");
-        assert!(storm.wait().unwrap().success());
+        in_a_storm_of(SIGUSR1, || {
+            let signals = SignalQueue::new([SIGUSR1, SIGUSR2]).unwrap();
+            let id = std::process::id();
+            let script = format!(
+                "i=0; while [ $i -lt 20000 ]; do kill -USR1 {id}; i=$((i + 1)); done; kill -USR2 {id}"
+            );
+            let mut storm = Command::new("sh").args(["-c", &script]).spawn().unwrap();
+            let mut count = 0;
+            run(async {
+                while signals.get().await? == SIGUSR1 {
+                    count += 1;
+                }
+                Ok(())
+            })
+            .unwrap();
+            assert!((1..=20_000).contains(&count), "{count}");
+            assert!(storm.wait().unwrap().success());
+        });
     });
 }
 
@@ -371,31 +384,33 @@ fn two_kernels_and_a_thread_and_tokio_watch_one_signal() {
 #[test]
 fn a_signal_interrupts_no_sleep() {
     alone("a_signal_interrupts_no_sleep", || {
-        let signals = SignalQueue::new([SIGUSR1]).unwrap();
-        // Some end a wait of the selector, whichever thread they get; the others are handled by the reader.
-        let done = Arc::new(AtomicBool::new(false));
-        let storm = thread::spawn({
-            let done = done.clone();
-            move || {
-                while !done.load(Ordering::SeqCst) {
-                    kill(SIGUSR1);
+        in_a_storm_of(SIGUSR1, || {
+            let signals = SignalQueue::new([SIGUSR1]).unwrap();
+            // Some end a wait of the selector, whichever thread they get; the others are handled by the reader.
+            let done = Arc::new(AtomicBool::new(false));
+            let storm = thread::spawn({
+                let done = done.clone();
+                move || {
+                    while !done.load(Ordering::SeqCst) {
+                        kill(SIGUSR1);
+                    }
                 }
-            }
+            });
+            run(async {
+                for _ in 0..10 {
+                    let limit = Duration::from_millis(30);
+                    let start = Instant::now();
+                    sleep(limit).await?;
+                    assert!(start.elapsed() >= limit);
+                    let slept = timeout_after(limit, sleep(LONG)).await;
+                    assert!(slept.unwrap_err().is_timeout());
+                }
+                signals.get().await
+            })
+            .unwrap();
+            done.store(true, Ordering::SeqCst);
+            storm.join().unwrap();
         });
-        run(async {
-            for _ in 0..10 {
-                let limit = Duration::from_millis(30);
-                let start = Instant::now();
-                sleep(limit).await?;
-                assert!(start.elapsed() >= limit);
-                let slept = timeout_after(limit, sleep(LONG)).await;
-                assert!(slept.unwrap_err().is_timeout());
-            }
-            signals.get().await
-        })
-        .unwrap();
-        done.store(true, Ordering::SeqCst);
-        storm.join().unwrap();
     });
 }
 
