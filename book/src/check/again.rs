@@ -33,7 +33,7 @@ pub(super) fn check(workspace: &Workspace) -> Result<Vec<Problem>> {
     if packages.is_empty() {
         return Ok(Vec::new());
     }
-    let programs = match build(workspace, &packages)? {
+    let programs = match build(workspace)? {
         Ok(programs) => programs,
         // Nothing can be run, and the reason is told.
         Err(problems) => return Ok(problems),
@@ -119,10 +119,9 @@ struct Program {
 type Programs = Vec<Program>;
 
 /// Builds the programs. If they do not compile: what the compiler says, and where.
-fn build(workspace: &Workspace, packages: &[&Package]) -> Result<Result<Programs, Vec<Problem>>> {
+fn build(workspace: &Workspace) -> Result<Result<Programs, Vec<Problem>>> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut command = Command::new(cargo);
-    command
+    let output = Command::new(cargo)
         .args([
             "build",
             "--offline",
@@ -132,11 +131,11 @@ fn build(workspace: &Workspace, packages: &[&Package]) -> Result<Result<Programs
             "--bins",
             "--examples",
         ])
-        .current_dir(workspace.root());
-    for package in packages {
-        command.args(["-p", package.name()]);
-    }
-    let output = command.output().context("cannot run `cargo build`")?;
+        // Not of those packages only: what they depend on would have other features than for `cargo test`, so all of it would be
+        // built once more.
+        .current_dir(workspace.root())
+        .output()
+        .context("cannot run `cargo build`")?;
     let text = String::from_utf8_lossy(&output.stdout);
     let messages: Vec<Value> = text.lines().flat_map(serde_json::from_str).collect();
     if output.status.success() {
