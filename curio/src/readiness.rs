@@ -11,17 +11,19 @@
 //!     next event by a call that would block: a socket of mio does so by itself, for other sources we do (`ask_again`).
 //!     There, nothing else proves that a socket is exhausted: who waited after a short read would wait for ever.
 //! I10. A source is shared by its socket and the tables, so that an operation finds it without asking these; the tables have
-//!     it exactly as long as it is not `GONE`.
+//!     it exactly as long as it is not `GONE`. So long, `kernel` is the address of their kernel; then, of nothing.
 //! I11. A seat is taken by the operation whose node is armed with it, and by no other. So who has the key of the seat is the
 //!     one who waits, and its node is there.
 
 use std::cell::Cell;
 use std::io;
+use std::ptr::NonNull;
 use std::time::Duration;
 
 use mio::event::{Event, Source as MioSource};
 use mio::{Events, Interest, Poll, Registry, Token};
 
+use crate::context::Context;
 use crate::key::Key;
 
 /// The token of the bell (see `remote`). No source has it, because a key is never zero.
@@ -64,6 +66,8 @@ pub(crate) const EDGES: bool = cfg!(all(
 /// What the kernel knows of a source.
 pub(crate) struct Source {
     key: Key,
+    /// The kernel in whose tables it is, to be compared (I10).
+    kernel: Cell<NonNull<Context>>,
     bits: Cell<u8>,
     /// The nodes of the operation that waits to read, and of the one that waits to write (I11).
     reader: Cell<Option<Key>>,
@@ -71,9 +75,10 @@ pub(crate) struct Source {
 }
 
 impl Source {
-    pub(crate) fn new(key: Key) -> Source {
+    pub(crate) fn new(key: Key, kernel: NonNull<Context>) -> Source {
         Source {
             key,
+            kernel: Cell::new(kernel),
             bits: Cell::new(READ | WRITE),
             reader: Cell::new(None),
             writer: Cell::new(None),
@@ -83,6 +88,12 @@ impl Source {
     #[inline]
     pub(crate) fn key(&self) -> Key {
         self.key
+    }
+
+    /// The kernel in whose tables it is, or nobody's address.
+    #[inline]
+    pub(crate) fn kernel(&self) -> NonNull<Context> {
+        self.kernel.get()
     }
 
     /// Whether a system call may be tried.
@@ -115,6 +126,7 @@ impl Source {
     /// It has left the tables: nothing can be tried any more.
     pub(crate) fn leave(&self) {
         self.bits.set(GONE);
+        self.kernel.set(NonNull::dangling());
     }
 
     pub(crate) fn is_gone(&self) -> bool {

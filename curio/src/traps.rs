@@ -90,6 +90,7 @@ use crate::waits::Armed;
 use crate::waker;
 
 pub use crate::waits::Label;
+pub(crate) use sockets::apart;
 pub use wait_list::WaitList;
 
 /// The waiting side of one operation: its node in the kernel while it waits, and nothing before and after.

@@ -12,7 +12,7 @@ use std::pin::Pin;
 use std::task::{Context as TaskContext, Poll, ready};
 
 use crate::error::{Error, Result};
-use crate::traps::{Waiting, poll_budget};
+use crate::traps::{Waiting, apart, poll_budget};
 
 /// What carries bytes: [`TcpStream`](super::TcpStream), `UnixStream`, the descriptor of a pipe, and references to them.
 ///
@@ -164,7 +164,7 @@ impl<'a, S: Readable> Read<'a, S> {
 impl<S: Readable> Future for Read<'_, S> {
     type Output = Result<usize>;
 
-    #[inline]
+    #[inline(always)]
     fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Result<usize>> {
         let Read {
             stream,
@@ -296,7 +296,8 @@ impl<'a, S: Writable> WriteAll<'a, S> {
 impl<S: Writable> Future for WriteAll<'_, S> {
     type Output = Result<()>;
 
-    #[inline]
+    /// Nearly always everything is taken at once.
+    #[inline(always)]
     fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Result<()>> {
         let WriteAll {
             stream,
@@ -305,18 +306,53 @@ impl<S: Writable> Future for WriteAll<'_, S> {
             waiting,
             place,
         } = &mut *self;
-        while *done < buf.len() {
-            match ready!(stream.poll_write(&buf[*done..], waiting, cx, place)) {
-                Ok(0) => return Poll::Ready(Err(io::Error::from(io::ErrorKind::WriteZero).into())),
-                Ok(n) => *done += n,
-                Err(error) => return Poll::Ready(Err(error.after_bytes(*done))),
+        let rest = &buf[*done..];
+        if rest.is_empty() {
+            return apart(self.finish(cx));
+        }
+        match stream.poll_write(rest, waiting, cx, place) {
+            Poll::Ready(Ok(n)) if n == rest.len() => {
+                *done = buf.len();
+                let flushed = ready!(stream.poll_flush(waiting, cx, place));
+                Poll::Ready(flushed.map_err(|error| error.after_bytes(*done)))
+            }
+            Poll::Ready(Ok(n)) => apart(self.go_on(n, cx)),
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error.after_bytes(*done))),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+}
+
+impl<S: Writable> WriteAll<'_, S> {
+    /// Only `n` bytes were taken by the first call.
+    #[cold]
+    #[inline(never)]
+    fn go_on(&mut self, mut n: usize, cx: &mut TaskContext<'_>) -> Poll<Result<()>> {
+        loop {
+            if n == 0 {
+                return Poll::Ready(Err(io::Error::from(io::ErrorKind::WriteZero).into()));
+            }
+            self.done += n;
+            let rest = &self.buf[self.done..];
+            if rest.is_empty() {
+                return self.finish(cx);
+            }
+            match ready!(self.stream.poll_write(rest, &mut self.waiting, cx, self.place)) {
+                Ok(more) => n = more,
+                Err(error) => return Poll::Ready(Err(error.after_bytes(self.done))),
             }
         }
-        if *done == 0 {
+    }
+
+    /// Everything has been taken.
+    #[cold]
+    #[inline(never)]
+    fn finish(&mut self, cx: &mut TaskContext<'_>) -> Poll<Result<()>> {
+        if self.done == 0 {
             ready!(poll_budget(cx));
         }
-        let flushed = ready!(stream.poll_flush(waiting, cx, place));
-        Poll::Ready(flushed.map_err(|error| error.after_bytes(*done)))
+        let flushed = ready!(self.stream.poll_flush(&mut self.waiting, cx, self.place));
+        Poll::Ready(flushed.map_err(|error| error.after_bytes(self.done)))
     }
 }
 

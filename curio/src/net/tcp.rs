@@ -363,7 +363,7 @@ impl Transport for TcpStream {
 }
 
 impl Readable for TcpStream {
-    #[inline]
+    #[inline(always)]
     fn poll_read(
         &self,
         buf: &mut [u8],
@@ -376,7 +376,7 @@ impl Readable for TcpStream {
 }
 
 impl Writable for TcpStream {
-    #[inline]
+    #[inline(always)]
     fn poll_write(
         &self,
         buf: &[u8],

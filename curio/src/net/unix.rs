@@ -367,7 +367,7 @@ impl Transport for UnixStream {
 }
 
 impl Readable for UnixStream {
-    #[inline]
+    #[inline(always)]
     fn poll_read(
         &self,
         buf: &mut [u8],
@@ -380,7 +380,7 @@ impl Readable for UnixStream {
 }
 
 impl Writable for UnixStream {
-    #[inline]
+    #[inline(always)]
     fn poll_write(
         &self,
         buf: &[u8],

@@ -1,22 +1,25 @@
 //! The sockets in the tables: who waits for which, and what an event does.
 
 use std::panic::Location;
+use std::ptr::NonNull;
 use std::rc::Rc;
 
 use super::Tables;
+use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::key::Key;
 use crate::readiness::{self, Direction, Source};
 use crate::waits::Armed;
 
 impl Tables {
-    pub(crate) fn add_source(&mut self) -> Result<Rc<Source>> {
+    /// Enters a source of this `kernel`.
+    pub(crate) fn add_source(&mut self, kernel: NonNull<Context>) -> Result<Rc<Source>> {
         if self.sources.is_full() {
             return Err(Error::other("too many sockets for one kernel"));
         }
         self.open_sources += 1;
         let (key, entry) = self.sources.claim_mut();
-        let source = Rc::new(Source::new(key));
+        let source = Rc::new(Source::new(key, kernel));
         *entry = Some(source.clone());
         Ok(source)
     }

@@ -18,8 +18,9 @@ impl Waiting {
     /// is exhausted. There is one seat for each direction, for the operation that waits.
     ///
     /// What nearly always happens is here, and without a loop: either the socket is known not to be ready, or the call
-    /// succeeds at once. The rest is elsewhere, so that its needs do not burden this. Only a call spends budget.
-    #[inline]
+    /// succeeds at once. The rest is elsewhere, so that its needs do not burden this: it becomes a part of the task that reads or
+    /// writes. Only a call spends budget.
+    #[inline(always)]
     pub(crate) fn poll_io<R>(
         &mut self,
         source: &Source,
@@ -29,36 +30,43 @@ impl Waiting {
         call: impl FnOnce() -> io::Result<(R, bool)>,
     ) -> Poll<Result<R>> {
         if !source.is_ready(direction) {
-            return self.wait_io(source, direction, cx, place);
+            return apart(self.wait_io(source, direction, cx, place));
         }
         if !self.may_try(source, direction) {
-            return self.refuse_io(source, direction);
+            return apart(self.refuse_io(source, direction));
         }
         if !context::spend() {
-            return pause(cx);
+            pause(cx);
+            return Poll::Pending;
         }
         match call() {
             Ok((value, short)) => {
                 if short {
                     source.short(direction);
                 }
-                if self.key.is_some() {
-                    self.complete_io(source.seat(direction));
+                if let Some(wait) = self.key {
+                    match direction {
+                        Direction::Read => self.complete_io::<true>(source, wait),
+                        Direction::Write => self.complete_io::<false>(source, wait),
+                    }
+                    self.key = None;
                 }
                 Poll::Ready(Ok(value))
             }
-            Err(error) => self.failed_io(source, direction, cx, place, error),
+            Err(error) => apart(self.failed_io(source, direction, cx, place, error)),
         }
     }
 
     /// Whether the socket is that of the kernel that runs, and nobody waits for it but this operation, if it has waited.
-    #[inline]
+    #[inline(always)]
     fn may_try(&self, source: &Source, direction: Direction) -> bool {
-        !self.is_taken(source, direction) && source.key().is_kin(context::running_task())
+        let has_seat = Key::are_same(source.seat(direction).get(), self.key);
+        (has_seat || !self.is_taken(source, direction)) && source.key().is_kin(context::running_task())
     }
 
     /// Whether another operation has the seat.
-    #[inline]
+    #[cold]
+    #[inline(never)]
     fn is_taken(&self, source: &Source, direction: Direction) -> bool {
         let seat = source.seat(direction).get();
         !Key::are_same(seat, self.key) && seat.is_some()
@@ -92,28 +100,17 @@ impl Waiting {
         place: &'static Location<'static>,
     ) -> bool {
         let direction = if READS { Direction::Read } else { Direction::Write };
-        context::with(|context| {
-            let (Some(context), Some(task)) = (context, context::running_task()) else {
-                return false;
-            };
+        let begun = context::with_this(source.kernel(), |context| {
+            let task = context::running_task()?;
             let is_free = self.key.is_none() && source.seat(direction).get().is_none();
-            if !is_free
-                || !source.key().is_kin(Some(task))
-                || source.is_gone()
-                || !context.is_undisturbed()
-                || !waker::is_of(task, cx.waker())
-            {
-                return false;
+            if !is_free || !context.is_undisturbed() || !waker::is_of(task, cx.waker()) {
+                return None;
             }
-            let Ok(mut tables) = context.tables.try_borrow_mut() else {
-                return false;
-            };
+            let mut tables = context.tables.try_borrow_mut().ok()?;
             let begun = tables.seat_own(task, source, direction, place);
-            if begun {
-                self.key = Some(task);
-            }
-            begun
-        })
+            begun.then(|| self.key = Some(task))
+        });
+        begun.is_some()
     }
 
     /// There is one for each direction, as that decides about much of what is done.
@@ -176,42 +173,30 @@ impl Waiting {
             }
         }
         if source.is_ready(direction) {
-            return pause(cx);
+            pause(cx);
+            return Poll::Pending;
         }
         self.wait_io(source, direction, cx, place)
     }
 
-    /// A system call has succeeded for an operation that has waited.
+    /// A system call has succeeded for an operation that has waited: its node is given back. The operation forgets the key.
     #[inline(never)]
-    fn complete_io(&mut self, seat: &Cell<Option<Key>>) {
-        if !self.quit_seat(seat) {
+    fn complete_io<const READS: bool>(&mut self, source: &Source, wait: Key) {
+        let seat = source.seat(if READS { Direction::Read } else { Direction::Write });
+        let quit = context::with_this(source.kernel(), |context| {
+            // If it has the seat, the node is there (I11).
+            if !Key::are_same(seat.get(), Some(wait)) {
+                return None;
+            }
+            let mut tables = context.tables.try_borrow_mut().ok()?;
+            tables.quit_seat(wait).then(|| seat.set(None))
+        });
+        if quit.is_none() {
             self.complete_slowly(seat);
         }
     }
 
-    /// The same, if the operation has the seat, and there is nothing else to be seen to. If not, nothing has happened.
-    #[inline(always)]
-    fn quit_seat(&mut self, seat: &Cell<Option<Key>>) -> bool {
-        context::with(|context| {
-            let (Some(context), Some(wait)) = (context, self.key) else {
-                return false;
-            };
-            // So the node is there (I11).
-            if !Key::are_same(seat.get(), self.key) {
-                return false;
-            }
-            let Ok(mut tables) = context.tables.try_borrow_mut() else {
-                return false;
-            };
-            let quit = tables.quit_seat(wait);
-            if quit {
-                seat.set(None);
-                self.key = None;
-            }
-            quit
-        })
-    }
-
+    /// The same where there is more to be seen to.
     #[cold]
     #[inline(never)]
     fn complete_slowly(&mut self, seat: &Cell<Option<Key>>) {
@@ -231,11 +216,22 @@ impl Waiting {
     }
 }
 
+/// The same result. It is taken out of memory, where a call that is rarely made has put it; so that what nearly always happens
+/// need not put it there, too.
+#[inline(always)]
+pub(crate) fn apart<R>(result: Poll<Result<R>>) -> Poll<Result<R>> {
+    match result {
+        Poll::Ready(Ok(value)) => Poll::Ready(Ok(value)),
+        Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+        Poll::Pending => Poll::Pending,
+    }
+}
+
 /// The task is to come back.
 #[cold]
-fn pause<R>(cx: &TaskContext<'_>) -> Poll<R> {
+#[inline(never)]
+fn pause(cx: &TaskContext<'_>) {
     cx.waker().wake_by_ref();
-    Poll::Pending
 }
 
 impl From<Direction> for Label {
