@@ -77,6 +77,8 @@ pub(crate) struct Context {
     pub(crate) clock: Clock,
     /// Whether the order of the ready queue is shuffled.
     pub(crate) shuffles: bool,
+    /// Whether nobody looks on, as nearly always, nothing is shuffled, and the clock is the real one.
+    pub(crate) is_plain: bool,
     origin: Instant,
     /// The time in ticks (see [`ticks`]). It is read when it is first needed in a run of a task, and kept for the rest of
     /// that run; 0: not read yet.
@@ -149,6 +151,7 @@ impl Context {
             run_epoch: Cell::new(0),
             clock,
             shuffles: seed.is_some(),
+            is_plain: seed.is_none() && !looked_at && clock == Clock::Real,
             origin,
             now: Cell::new(0),
             virtual_now: Cell::new(virtual_now),
@@ -245,6 +248,12 @@ impl Context {
     pub(crate) fn begin_outside(&self) -> Outside {
         self.outside.set(self.outside.get() + 1);
         Outside(self.weak())
+    }
+
+    /// Whether the kernel is to do something between two runs of tasks: to end, or to look where one is.
+    #[inline]
+    pub(crate) fn is_called(&self) -> bool {
+        self.exit.get().is_some() || self.recorder.is_asked()
     }
 
     pub(crate) fn works_outside(&self) -> bool {
@@ -428,7 +437,7 @@ impl Drop for Outside {
 }
 
 #[cold]
-fn run_afterwards(mut tables: RefMut<'_, Tables>) {
+pub(crate) fn run_afterwards(mut tables: RefMut<'_, Tables>) {
     let afterwards = std::mem::take(&mut tables.afterwards);
     drop(tables);
     afterwards

@@ -214,6 +214,20 @@ impl Selector {
         }
     }
 
+    /// The same until there is one.
+    #[inline(always)]
+    pub(crate) fn wait(&mut self) -> io::Result<()> {
+        let polled = self.poll.poll(&mut self.events, None);
+        if polled.is_err() { self.poll_failed(polled) } else { Ok(()) }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn poll_failed(&mut self, polled: io::Result<()>) -> io::Result<()> {
+        self.events.clear();
+        polled.or_else(|e| if e.kind() == io::ErrorKind::Interrupted { Ok(()) } else { Err(e) })
+    }
+
     /// The events of the last wait, by source. The bell is not among them: it has done its work by ending the wait.
     pub(crate) fn events(&self) -> impl Iterator<Item = (Key, u8)> {
         self.events

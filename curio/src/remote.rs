@@ -10,12 +10,16 @@
 //!
 //! # Waking a task
 //!
-//! One mutex per kernel guards a queue of tasks and the flag `asleep`. The receiver sets the flag under the lock after it
-//! has seen the queue empty; a sender pushes and reads the flag under the same lock, and rings the bell only if it was
-//! set. So no wake-up is lost and no system call is made for a kernel that is awake.
+//! One mutex per kernel guards a queue of tasks and the changes of the flag `asleep`. The receiver sets the flag under the lock
+//! after it has seen the queue empty; a sender pushes and takes the flag back under the same lock, and rings the bell only if it
+//! was set. So no wake-up is lost and no system call is made for a kernel that has found its mail.
+//!
+//! The receiver does not take the flag back when it wakes up for something else. So nearly always the flag stands when it goes to
+//! sleep again, and to see that is all it has to do: whoever takes the flag back later will ring.
 //!
 //! R1. A task is in the queue at most once, however often it is woken (`marked` has its bit).
-//! R2. If `asleep` is set, the inbox is empty; whoever makes it non-empty clears the flag and rings.
+//! R2. If `asleep` is set, the inbox is empty; whoever makes it non-empty clears the flag first, and rings afterwards. The
+//!     bell is heard by the next sleep, if it rings before that.
 //! R3. `mail` is set before the lock is released under which the inbox became non-empty. It is a hint that spares a
 //!     kernel that is awake the lock; one that goes to sleep takes the lock and does not rely on it.
 //! R4. Only the place of the task travels. If its holder has changed meanwhile, the new one is polled once for nothing,
@@ -55,6 +59,8 @@ pub(crate) struct Remote {
 #[derive(Default)]
 struct Mailbox {
     inbox: Mutex<Inbox>,
+    /// R2.
+    asleep: AtomicBool,
     /// R3.
     mail: AtomicBool,
 }
@@ -66,7 +72,6 @@ struct Inbox {
     released: Vec<u32>,
     /// One bit for each place in the task table (R1).
     marked: Vec<u64>,
-    asleep: bool,
 }
 
 /// The kernels of the process, by number. Kernel 0 does not exist (K1).
@@ -137,6 +142,13 @@ impl Remote {
         self.mailbox.take_released()
     }
 
+    /// Whether the kernel may sleep, as there has been nothing in the inbox since it did so last. If not, it may try to
+    /// fall asleep.
+    #[inline]
+    pub(crate) fn may_sleep_on(&self) -> bool {
+        self.mailbox.may_sleep_on()
+    }
+
     /// Announces that the kernel is going to sleep. False if there is something in the inbox: then it must not.
     pub(crate) fn fall_asleep(&self) -> bool {
         self.mailbox.fall_asleep()
@@ -164,7 +176,7 @@ impl Mailbox {
         inbox.marked[word] |= bit;
         inbox.queue.push(task);
         self.mail.store(true, Ordering::Relaxed);
-        std::mem::take(&mut inbox.asleep)
+        self.is_to_be_woken()
     }
 
     /// Puts a value among those that were given back. True as for `post`.
@@ -172,7 +184,16 @@ impl Mailbox {
         let mut inbox = lock(&self.inbox);
         inbox.released.push(place);
         self.mail.store(true, Ordering::Relaxed);
-        std::mem::take(&mut inbox.asleep)
+        self.is_to_be_woken()
+    }
+
+    /// Under the lock: takes the flag back, if it is set (R2).
+    fn is_to_be_woken(&self) -> bool {
+        let asleep = self.asleep.load(Ordering::Relaxed);
+        if asleep {
+            self.asleep.store(false, Ordering::Release);
+        }
+        asleep
     }
 
     fn take_released(&self) -> Vec<u32> {
@@ -193,10 +214,19 @@ impl Mailbox {
         into.append(queue);
     }
 
+    /// Whether the flag stands since the last sleep: then there is nothing in the inbox, and the kernel may sleep (R2).
+    fn may_sleep_on(&self) -> bool {
+        self.asleep.load(Ordering::Acquire)
+    }
+
     fn fall_asleep(&self) -> bool {
-        let mut inbox = lock(&self.inbox);
-        inbox.asleep = inbox.queue.is_empty() && inbox.released.is_empty();
-        inbox.asleep
+        if self.may_sleep_on() {
+            return true;
+        }
+        let inbox = lock(&self.inbox);
+        let asleep = inbox.queue.is_empty() && inbox.released.is_empty();
+        self.asleep.store(asleep, Ordering::Relaxed);
+        asleep
     }
 }
 

@@ -102,6 +102,11 @@ impl Timers {
         self.heap.first().map(|entry| entry.deadline())
     }
 
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.heap.is_empty()
+    }
+
     /// When the timer fires.
     pub(crate) fn deadline(&self, key: TimerKey) -> u64 {
         self.heap[self.slots[key.0 as usize].position as usize].deadline()

@@ -1,21 +1,20 @@
 //! How tasks are run: those that are ready, in batches.
 //!
 //! The loop is the hottest code there is, and most programs have nobody who looks on. So whatever only some want is decided
-//! before a batch and not for each run: there are three ways through the same function.
+//! before a batch and not for each run: nearly always tasks are run plainly; else there are two ways through one function that
+//! does more.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Context as TaskContext;
 
 use super::{Kernel, Main};
-use crate::cell::Ran;
+use crate::cell::{Ran, TaskCell};
 use crate::key::Key;
 use crate::mirror::Mirror;
 use crate::tables::Next;
 use crate::waker;
 
-/// How tasks are run: nobody looks on, as nearly always;
-const PLAIN: u8 = 0;
-/// a monitor may look on, and sees which task runs;
+/// How tasks are run if not plainly: a monitor may look on, and sees which task runs;
 const SHOWN: u8 = 1;
 /// everything is told to somebody, or the order is shuffled.
 const TOLD: u8 = 2;
@@ -25,7 +24,72 @@ static NOBODY: AtomicBool = AtomicBool::new(false);
 
 impl Kernel {
     /// Runs up to `count` tasks that are ready.
+    #[inline(always)]
     pub(super) fn run_batch(&self, count: usize, main: &mut Main<'_>) {
+        if self.context.is_plain {
+            self.run_plainly(count, main);
+        } else {
+            self.run_otherwise(count, main);
+        }
+        self.context.task.set(None);
+    }
+
+    /// The same while nobody looks on.
+    #[inline(always)]
+    fn run_plainly(&self, count: usize, main: &mut Main<'_>) {
+        let context = &*self.context;
+        let mut left = count;
+        while left > 0 && !main.done {
+            let next = context.tables.borrow_mut().next_ready();
+            let Some(Next { key, cell, hot }) = next else { break };
+            left -= 1;
+            if hot {
+                self.run_hot(key, cell, main);
+                continue;
+            }
+            // No borrow is held while the task runs (I2).
+            context.begin_run(key, false);
+            let waker = waker::new(key);
+            let mut cx = TaskContext::from_waker(&waker);
+            match cell.run(&mut cx, &mut main.failure) {
+                Ran::Pending => {}
+                Ran::Ended => self.remove(key),
+                Ran::Otherwise => self.ran_otherwise(key, false, main, &mut cx),
+            }
+        }
+    }
+
+    /// Runs a task that has something to look at its scopes for.
+    #[inline(never)]
+    fn run_hot(&self, key: Key, cell: TaskCell, main: &mut Main<'_>) {
+        let context = &*self.context;
+        // Debts of earlier runs have lapsed (D4).
+        let mut tables = context.tables.borrow_mut();
+        tables.debts.clear();
+        context.run_epoch.set(tables.epoch);
+        drop(tables);
+        context.begin_run(key, true);
+        let waker = waker::new(key);
+        let mut cx = TaskContext::from_waker(&waker);
+        match cell.run(&mut cx, &mut main.failure) {
+            Ran::Pending => self.look_at_boundary(key),
+            Ran::Ended => self.remove(key),
+            Ran::Otherwise => self.ran_otherwise(key, true, main, &mut cx),
+        }
+    }
+
+    /// A task has ended without a value; or it is the main task, which is to be run now.
+    #[inline(never)]
+    fn ran_otherwise(&self, key: Key, hot: bool, main: &mut Main<'_>, cx: &mut TaskContext<'_>) {
+        match main.failure.take() {
+            Some(failure) => self.has_failed(key, failure),
+            None => self.run_main_once(key, hot, main, cx),
+        }
+    }
+
+    /// The same in one of the other ways.
+    #[inline(never)]
+    fn run_otherwise(&self, count: usize, main: &mut Main<'_>) {
         let context = &*self.context;
         let mut left = count;
         while left > 0 && !main.done {
@@ -34,23 +98,22 @@ impl Kernel {
             } else if context.activations.is_some() {
                 self.run_tasks::<SHOWN>(left, main)
             } else {
-                self.run_tasks::<PLAIN>(left, main)
+                self.run_plainly(left, main);
+                0
             };
         }
-        context.task.set(None);
     }
 
     /// The same in one of three ways. Gives how many are still to be run, in another way.
     fn run_tasks<const WAY: u8>(&self, count: usize, main: &mut Main<'_>) -> usize {
         let context = &*self.context;
-        let mut failure = None;
-        let observed = WAY == SHOWN || WAY == TOLD && context.activations.is_some();
+        let observed = WAY == SHOWN || context.activations.is_some();
         let mut recorded = WAY == TOLD && observed && self.is_recorded();
         let mirror = context.mirror.as_deref().filter(|_| observed);
         let wanted = mirror.map_or(&NOBODY, Mirror::wanted);
         let mut left = count;
         while left > 0 {
-            if WAY != PLAIN && wanted.load(Ordering::Relaxed) {
+            if wanted.load(Ordering::Relaxed) {
                 recorded = self.answer(main);
                 // The main task was looked at, and has ended; or there is more to do from now on.
                 if main.done || recorded && WAY == SHOWN {
@@ -85,15 +148,12 @@ impl Kernel {
             context.begin_run(key, hot);
             let waker = waker::new(key);
             let mut cx = TaskContext::from_waker(&waker);
-            let ran = cell.run(&mut cx, &mut failure);
+            let ran = cell.run(&mut cx, &mut main.failure);
             match ran {
                 Ran::Pending if hot => self.look_at_boundary(key),
                 Ran::Pending => {}
                 Ran::Ended => self.remove(key),
-                Ran::Otherwise => match failure.take() {
-                    Some(failure) => self.has_failed(key, failure),
-                    None => self.run_main_once(key, hot, main, &mut cx),
-                },
+                Ran::Otherwise => self.ran_otherwise(key, hot, main, &mut cx),
             }
             if WAY == TOLD && recorded {
                 let mut tables = context.tables.borrow_mut();

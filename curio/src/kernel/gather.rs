@@ -3,19 +3,54 @@
 //! When nothing is ready, the kernel blocks until the next deadline. On the virtual clock it does not block: when every task
 //! waits, the clock jumps there.
 
+use std::cell::RefMut;
 use std::time::Duration;
 
 use super::Kernel;
-use crate::context::Clock;
+use crate::context::{self, Clock};
 use crate::error::{Deadlock, Error, Result};
+use crate::tables::Tables;
 
 /// No wait for events is longer than this; selectors do not take any number.
 const LONGEST_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl Kernel {
-    /// Collects what has happened outside: wakes from other threads, timers, events. With `block` it sleeps until
-    /// something has, or `until` has come; but never while a task is ready.
-    pub(super) fn gather(&self, block: bool, until: Option<u64>) -> Result<()> {
+    /// Collects what has happened outside: wakes from other threads, timers, events; and sleeps until something has, but never
+    /// while a task is ready.
+    #[inline(always)]
+    pub(super) fn gather(&self) -> Result<()> {
+        let context = &*self.context;
+        if context.is_plain && context.remote.may_sleep_on() {
+            // Nobody else has anything to do with the tables while this thread sleeps.
+            let tables = context.tables.borrow_mut();
+            if tables.is_all_run() && tables.timers.is_empty() && !context.recorder.is_asked() {
+                return self.wait_for_sockets(tables);
+            }
+        }
+        self.gather_all(true, None)
+    }
+
+    /// Nothing else can happen than that sockets become ready, and that somebody rings.
+    #[inline(always)]
+    fn wait_for_sockets(&self, mut tables: RefMut<'_, Tables>) -> Result<()> {
+        let mut selector = self.context.selector.borrow_mut();
+        let polled = selector.wait();
+        for (source, bits) in selector.events() {
+            tables.source_event(source, bits);
+        }
+        drop(selector);
+        if !tables.afterwards.is_empty() {
+            context::run_afterwards(tables);
+        } else {
+            drop(tables);
+        }
+        self.collect_wakes();
+        polled.map_err(Error::Io)
+    }
+
+    /// The same where there may be more. Only with `block` it sleeps, and only until `until` has come.
+    #[inline(never)]
+    pub(super) fn gather_all(&self, block: bool, until: Option<u64>) -> Result<()> {
         let context = &*self.context;
         context.tell();
         context.forget_time();

@@ -13,7 +13,7 @@ use std::time::Instant;
 use super::ending::at_task_edge;
 use super::{BATCH, Dumps, Exits, Kernel};
 use crate::activation::Ending;
-use crate::cell::TaskCell;
+use crate::cell::{Failure, TaskCell};
 use crate::context::{self, Running};
 use crate::error::{Error, Result};
 use crate::key::Key;
@@ -24,6 +24,8 @@ pub(super) struct Main<'a> {
     pub(super) key: Option<Key>,
     pub(super) poll: &'a mut dyn FnMut(&mut TaskContext<'_>) -> Poll<()>,
     pub(super) done: bool,
+    /// Why the task that has run last has no value. For a moment only; it is here so that not every batch has to clear it.
+    pub(super) failure: Option<Failure>,
     /// The interruption for which the kernel ended it, if its future could not take it (`interrupt`, D6).
     pub(super) dropped: Option<Error>,
 }
@@ -37,6 +39,7 @@ impl<'a> Main<'a> {
             key,
             poll,
             done: false,
+            failure: None,
             dropped: None,
         }
     }
@@ -107,8 +110,14 @@ impl Kernel {
         let mut exits = Some(Exits::watch(&self.exit_on, &context.remote)?);
         let dumps = Dumps::watch(&self.dump_on, context)?;
         let mut exit: Option<(i32, u64, Instant)> = None;
+        // Nearly always nobody watches for signals.
+        let mut is_usual = self.exit_on.is_empty() && self.dump_on.is_empty();
         loop {
             self.run_batch(BATCH, main);
+            if is_usual && !main.done && !context.is_called() {
+                self.gather()?;
+                continue;
+            }
             if !main.done {
                 dumps.answer(context);
                 self.answer_looks(main);
@@ -116,7 +125,7 @@ impl Kernel {
             if let Some(signals) = &exits
                 && let Some(code) = context.exit.take().or_else(|| signals.code())
             {
-                exits = None;
+                (exits, is_usual) = (None, false);
                 // Somebody asked for the end. The main task is told as any other, and has as long.
                 context.forget_time();
                 let until = context.after(context::nanos(self.shutdown_timeout));
@@ -128,7 +137,7 @@ impl Kernel {
             if main.done {
                 break;
             }
-            self.gather(true, exit.map(|(_, until, _)| until))?;
+            self.gather_all(true, exit.map(|(_, until, _)| until))?;
             if exit.is_some_and(|(_, until, since)| {
                 context.now() >= until || since.elapsed() >= self.shutdown_timeout
             }) {

@@ -17,6 +17,11 @@ impl Queue {
         self.places.len() - self.first
     }
 
+    #[inline]
+    fn is_empty(&self) -> bool {
+        self.places.len() == self.first
+    }
+
     /// The number at this place of the queue, counted from the front.
     pub(crate) fn get(&self, place: usize) -> u32 {
         self.places[self.first + place]
@@ -152,6 +157,12 @@ impl Tables {
         {
             self.ready.put_first(random.below(ready));
         }
+    }
+
+    /// Whether no task is ready, and there is nothing to be skipped either.
+    #[inline]
+    pub(crate) fn is_all_run(&self) -> bool {
+        self.ready.is_empty()
     }
 
     /// How many tasks are ready.
