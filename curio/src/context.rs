@@ -31,7 +31,7 @@ use crate::traceback::Recorder;
 use crate::waits::Label;
 
 use current::RunningTask;
-pub(crate) use current::{Running, running_task, spend, with, with_running, with_task, with_this};
+pub(crate) use current::{Running, running_task, spend, spend_in, with, with_running, with_task, with_this};
 
 /// Where a kernel takes the time from.
 ///
@@ -71,7 +71,7 @@ pub(crate) struct Context {
     pub(crate) hot: Cell<bool>,
     /// X3.
     pub(crate) scope: Cell<u32>,
-    pub(crate) unopened: Cell<u32>,
+    pub(crate) unopened: Unopened,
     /// The epoch in which the present run of the task began; kept only while it is hot.
     pub(crate) run_epoch: Cell<u64>,
     pub(crate) clock: Clock,
@@ -147,7 +147,7 @@ impl Context {
             task: RunningTask,
             hot: Cell::new(false),
             scope: Cell::new(NONE),
-            unopened: Cell::new(0),
+            unopened: Unopened(Cell::new(NONE)),
             run_epoch: Cell::new(0),
             clock,
             shuffles: seed.is_some(),
@@ -298,7 +298,9 @@ impl Context {
     /// Nearly always: nobody interrupts the running task, and there is no timeout around what is being polled.
     #[inline(always)]
     pub(crate) fn is_undisturbed(&self) -> bool {
-        !self.hot.get() && self.unopened.get() == 0 && self.scope.get() == NONE
+        // The two are neighbours: nearly always all bits of both are set, which is one comparison.
+        let around = u64::from(self.scope.get()) | u64::from(self.unopened.0.get()) << 32;
+        !self.hot.get() && around == u64::MAX
     }
 
     /// Whether the running task has been interrupted, and what is polled is polled directly in this scope.
@@ -421,6 +423,26 @@ impl Context {
     /// The deadline that lies `delay` nanoseconds ahead; a huge delay never ends.
     pub(crate) fn after(&self, delay: u64) -> u64 {
         self.now().saturating_add(delay)
+    }
+}
+
+/// A number, kept with all bits turned over: so it is none if that is NONE, as the scope nearly always is.
+pub(crate) struct Unopened(Cell<u32>);
+
+impl Unopened {
+    #[inline(always)]
+    pub(crate) fn get(&self) -> u32 {
+        !self.0.get()
+    }
+
+    #[inline(always)]
+    pub(crate) fn set(&self, number: u32) {
+        self.0.set(!number);
+    }
+
+    #[inline(always)]
+    pub(crate) fn replace(&self, number: u32) -> u32 {
+        !self.0.replace(!number)
     }
 }
 

@@ -220,7 +220,7 @@ impl Kernel {
                 return Err(Error::Exit(code));
             }
             if self.context.tables.borrow().workers > 0 {
-                self.gather()?;
+                self.gather(true, None)?;
             }
         }
         Ok(())
@@ -240,7 +240,7 @@ impl Kernel {
     /// ```
     pub fn run_once(&self) -> Result<bool> {
         let _running = Running::enter(&self.context)?;
-        self.gather_all(false, None)?;
+        self.gather(false, None)?;
         let ready = self.context.tables.borrow().ready_tasks();
         let mut none = |_: &mut TaskContext<'_>| Poll::Pending;
         let mut main = Main::new(None, &mut none);

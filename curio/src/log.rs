@@ -249,8 +249,8 @@ impl Log {
             Armed::Timer(timer) => Until::Time(context::instant(tables.timers.deadline(timer))),
             Armed::Join { task, .. } => Until::Task(tables.slot(task).id()),
             Armed::List { list, .. } => Until::Listed(tables.waits.list_number(list)),
-            Armed::Reader(source) => Until::Readable(tables.socket_number(source)),
-            Armed::Writer(source) => Until::Writable(tables.socket_number(source)),
+            Armed::Reader(source) | Armed::OwnReader(source) => Until::Readable(tables.socket_number(source)),
+            Armed::Writer(source) | Armed::OwnWriter(source) => Until::Writable(tables.socket_number(source)),
         }
     }
 

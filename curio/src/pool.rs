@@ -116,6 +116,13 @@ impl<T: Default> Pool<T> {
 
     /// What is in the place that the key names, likewise.
     #[inline]
+    pub(crate) fn find_ref(&self, key: Key) -> Option<&T> {
+        let place = self.places.get(key.index() as usize)?;
+        (place.tag == key.number()).then_some(&place.content)
+    }
+
+    /// The same, to be changed.
+    #[inline]
     pub(crate) fn find_mut(&mut self, key: Key) -> Option<&mut T> {
         let place = self.places.get_mut(key.index() as usize)?;
         (place.tag == key.number()).then_some(&mut place.content)

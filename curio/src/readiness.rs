@@ -228,11 +228,14 @@ impl Selector {
         polled.or_else(|e| if e.kind() == io::ErrorKind::Interrupted { Ok(()) } else { Err(e) })
     }
 
-    /// The events of the last wait, by source. The bell is not among them: it has done its work by ending the wait.
-    pub(crate) fn events(&self) -> impl Iterator<Item = (Key, u8)> {
-        self.events
-            .iter()
-            .filter_map(|event| Some((Key::from_number(event.token().0)?, bits(event))))
+    /// Enters the events of the last wait, by source. The bell is not among them: it has done its work by ending the wait.
+    #[inline(always)]
+    pub(crate) fn for_each(&self, mut enter: impl FnMut(Key, u8)) {
+        for event in &self.events {
+            if let Some(source) = Key::from_number(event.token().0) {
+                enter(source, bits(event));
+            }
+        }
     }
 }
 

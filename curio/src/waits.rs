@@ -8,7 +8,7 @@
 //! Nearly every wait is a plain one: the task waits in nothing else, so the node is its own; there is no timeout around the
 //! operation, no combinator that would want to be woken instead of the task, nobody who interrupts it, and nobody who looks
 //! on. Each of its three steps is one function (`enlist_own` or `join_own`, `choose_own`, `leave_own`; for a socket `begin_own`,
-//! `Tables::wake_own`, `quit_own`) that either does all of it or finds that it is not so and has done nothing. Then the long
+//! `Tables::wake_reader`, `quit_own`) that either does all of it or finds that it is not so and has done nothing. Then the long
 //! way is taken, on which everything is seen to. The short ways do not panic, and what is borrowed in vain is no error to
 //! them: so they need no stack and nothing to tidy up.
 //!
@@ -20,12 +20,15 @@
 //!     and sets it to `Notified`. An operation that is dropped in that state passes the wake-up on.
 //! W4. Nobody but the operation itself gives its node back, as long as the task lives. So the key of the task does for its
 //!     own node: who has it as the key of a wait has the node.
+//! W5. A node that is armed with `OwnReader` or `OwnWriter` is in a plain wait: it is its task's own and below no scope, nobody is to
+//!     be woken but the task, and nobody looks on. Who changes that (`disown`) arms it with `Reader` or `Writer` instead.
 
 use std::panic::Location;
 use std::task::Waker;
 
 use crate::key::{Key, NONE};
 use crate::pool::Pool;
+use crate::readiness::Direction;
 use crate::tables::{Entry, Slot};
 use crate::timers::TimerKey;
 
@@ -87,6 +90,9 @@ pub(crate) enum Armed {
     /// The reader's or the writer's seat at a socket.
     Reader(u32),
     Writer(u32),
+    /// The same in a plain wait (W5).
+    OwnReader(u32),
+    OwnWriter(u32),
 }
 
 /// Who was chosen to be woken from the list of a primitive.
@@ -135,6 +141,24 @@ impl Wait {
     #[inline(always)]
     pub(crate) fn is_idle(&self) -> bool {
         matches!(self.armed, Armed::Idle)
+    }
+
+    /// Whether this is a plain wait for a socket (W5).
+    #[inline(always)]
+    pub(crate) fn is_own_seat(&self, direction: Direction) -> bool {
+        match direction {
+            Direction::Read => matches!(self.armed, Armed::OwnReader(_)),
+            Direction::Write => matches!(self.armed, Armed::OwnWriter(_)),
+        }
+    }
+
+    /// The wait is no plain one any more (W5).
+    pub(crate) fn disown(&mut self) {
+        self.armed = match self.armed {
+            Armed::OwnReader(source) => Armed::Reader(source),
+            Armed::OwnWriter(source) => Armed::Writer(source),
+            other => other,
+        }
     }
 
     /// Whether the operation was chosen to be woken (W3).
@@ -438,13 +462,13 @@ impl Waits {
         true
     }
 
-    /// The same if somebody else has disarmed what was armed.
+    /// The same for a plain wait for a socket, whose seat somebody else sees to.
     #[inline(always)]
-    pub(crate) fn quit_own(&mut self, index: u32, epoch: u64) -> bool {
+    pub(crate) fn quit_own(&mut self, index: u32, direction: Direction, epoch: u64) -> bool {
         let Some(Entry { wait, .. }) = self.entries.try_get_mut(index) else {
             return false;
         };
-        if wait.is_linked(index) || wait.foreign.is_some() || wait.started != epoch {
+        if !wait.is_own_seat(direction) || wait.started != epoch {
             return false;
         }
         wait.armed = Armed::Idle;

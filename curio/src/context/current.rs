@@ -8,8 +8,8 @@
 //! X1. `CURRENT` is either null or points to a `Context` that the `Running` guard, further down this very stack, keeps
 //!     alive.
 //! X2. `TASK` is the key of the task that is being polled, none between polls; `hot` of the context is that task's, see S3.
-//! X4. `LEFT` is what is left of the running task's budget. Outside of tasks it means nothing: whoever finds it used up
-//!     asks whether a kernel runs.
+//! X4. `LEFT` is what is left of the running task's budget. While a kernel runs, but no task, nothing is left. Whoever finds
+//!     it used up outside of a task may go on all the same.
 
 #![allow(unsafe_code)]
 
@@ -33,6 +33,9 @@ impl RunningTask {
     #[inline(always)]
     pub(crate) fn set(&self, task: Option<Key>) {
         TASK.set(task);
+        if task.is_none() {
+            LEFT.set(0);
+        }
     }
 }
 
@@ -59,13 +62,25 @@ pub(crate) fn spend() -> bool {
     left >= 0 || is_outside()
 }
 
-/// Nothing is left. Outside of a kernel, that does not matter (X4).
+/// Nothing is left. Outside of a task, that does not matter (X4).
 #[cold]
 #[inline(never)]
 fn is_outside() -> bool {
-    let outside = CURRENT.get().is_null();
-    LEFT.set(if outside { i32::MAX } else { 0 });
-    outside
+    let no_kernel = CURRENT.get().is_null();
+    LEFT.set(if no_kernel { i32::MAX } else { 0 });
+    TASK.get().is_none()
+}
+
+/// The same for an operation that there is in tasks only. False, too, if no task runs.
+#[inline(always)]
+pub(crate) fn spend_in(kernel: NonNull<Context>) -> bool {
+    if !ptr::eq(CURRENT.get(), kernel.as_ptr()) {
+        return false;
+    }
+    let left = LEFT.get().wrapping_sub(1);
+    LEFT.set(left);
+    // Outside of tasks there is nothing left, as this kernel runs (X4).
+    left >= 0
 }
 
 /// Makes a kernel the running one of this thread, until it is dropped.
@@ -77,6 +92,7 @@ impl Running {
             return Err(Error::KernelRunning);
         }
         CURRENT.set(Rc::as_ptr(context));
+        context.task.set(None);
         Ok(Running(context.clone()))
     }
 }

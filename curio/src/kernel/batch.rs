@@ -23,7 +23,7 @@ const TOLD: u8 = 2;
 static NOBODY: AtomicBool = AtomicBool::new(false);
 
 impl Kernel {
-    /// Runs up to `count` tasks that are ready.
+    /// Runs up to `count` tasks that are ready. The main task has not ended.
     #[inline(always)]
     pub(super) fn run_batch(&self, count: usize, main: &mut Main<'_>) {
         if self.context.is_plain {
@@ -39,12 +39,14 @@ impl Kernel {
     fn run_plainly(&self, count: usize, main: &mut Main<'_>) {
         let context = &*self.context;
         let mut left = count;
-        while left > 0 && !main.done {
+        while left > 0 {
             let next = context.tables.borrow_mut().next_ready();
             let Some(Next { key, cell, hot }) = next else { break };
             left -= 1;
             if hot {
-                self.run_hot(key, cell, main);
+                if self.run_hot(key, cell, main) {
+                    break;
+                }
                 continue;
             }
             // No borrow is held while the task runs (I2).
@@ -54,14 +56,18 @@ impl Kernel {
             match cell.run(&mut cx, &mut main.failure) {
                 Ran::Pending => {}
                 Ran::Ended => self.remove(key),
-                Ran::Otherwise => self.ran_otherwise(key, false, main, &mut cx),
+                Ran::Otherwise => {
+                    if self.ran_otherwise(key, false, main, &mut cx) {
+                        break;
+                    }
+                }
             }
         }
     }
 
-    /// Runs a task that has something to look at its scopes for.
+    /// Runs a task that has something to look at its scopes for. True if the main task has ended.
     #[inline(never)]
-    fn run_hot(&self, key: Key, cell: TaskCell, main: &mut Main<'_>) {
+    fn run_hot(&self, key: Key, cell: TaskCell, main: &mut Main<'_>) -> bool {
         let context = &*self.context;
         // Debts of earlier runs have lapsed (D4).
         let mut tables = context.tables.borrow_mut();
@@ -74,17 +80,19 @@ impl Kernel {
         match cell.run(&mut cx, &mut main.failure) {
             Ran::Pending => self.look_at_boundary(key),
             Ran::Ended => self.remove(key),
-            Ran::Otherwise => self.ran_otherwise(key, true, main, &mut cx),
+            Ran::Otherwise => return self.ran_otherwise(key, true, main, &mut cx),
         }
+        false
     }
 
-    /// A task has ended without a value; or it is the main task, which is to be run now.
+    /// A task has ended without a value; or it is the main task, which is to be run now. True if that has ended.
     #[inline(never)]
-    fn ran_otherwise(&self, key: Key, hot: bool, main: &mut Main<'_>, cx: &mut TaskContext<'_>) {
+    fn ran_otherwise(&self, key: Key, hot: bool, main: &mut Main<'_>, cx: &mut TaskContext<'_>) -> bool {
         match main.failure.take() {
             Some(failure) => self.has_failed(key, failure),
             None => self.run_main_once(key, hot, main, cx),
         }
+        main.done
     }
 
     /// The same in one of the other ways.
@@ -153,7 +161,7 @@ impl Kernel {
                 Ran::Pending if hot => self.look_at_boundary(key),
                 Ran::Pending => {}
                 Ran::Ended => self.remove(key),
-                Ran::Otherwise => self.ran_otherwise(key, hot, main, &mut cx),
+                Ran::Otherwise => _ = self.ran_otherwise(key, hot, main, &mut cx),
             }
             if WAY == TOLD && recorded {
                 let mut tables = context.tables.borrow_mut();

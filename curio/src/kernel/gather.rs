@@ -15,19 +15,19 @@ use crate::tables::Tables;
 const LONGEST_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl Kernel {
-    /// Collects what has happened outside: wakes from other threads, timers, events; and sleeps until something has, but never
-    /// while a task is ready.
+    /// Collects what has happened outside, in a plain kernel that is not called: wakes from other threads, timers, events; and
+    /// sleeps until something has, but never while a task is ready.
     #[inline(always)]
-    pub(super) fn gather(&self) -> Result<()> {
+    pub(super) fn gather_plainly(&self) -> Result<()> {
         let context = &*self.context;
-        if context.is_plain && context.remote.may_sleep_on() {
+        if context.remote.may_sleep_on() {
             // Nobody else has anything to do with the tables while this thread sleeps.
             let tables = context.tables.borrow_mut();
-            if tables.is_all_run() && tables.timers.is_empty() && !context.recorder.is_asked() {
+            if tables.is_all_run() && tables.timers.is_empty() {
                 return self.wait_for_sockets(tables);
             }
         }
-        self.gather_all(true, None)
+        self.gather(true, None)
     }
 
     /// Nothing else can happen than that sockets become ready, and that somebody rings.
@@ -35,9 +35,7 @@ impl Kernel {
     fn wait_for_sockets(&self, mut tables: RefMut<'_, Tables>) -> Result<()> {
         let mut selector = self.context.selector.borrow_mut();
         let polled = selector.wait();
-        for (source, bits) in selector.events() {
-            tables.source_event(source, bits);
-        }
+        selector.for_each(|source, bits| tables.source_event(source, bits));
         drop(selector);
         if !tables.afterwards.is_empty() {
             context::run_afterwards(tables);
@@ -48,9 +46,9 @@ impl Kernel {
         polled.map_err(Error::Io)
     }
 
-    /// The same where there may be more. Only with `block` it sleeps, and only until `until` has come.
+    /// The same in every kernel. Only with `block` it sleeps, and only until `until` has come.
     #[inline(never)]
-    pub(super) fn gather_all(&self, block: bool, until: Option<u64>) -> Result<()> {
+    pub(super) fn gather(&self, block: bool, until: Option<u64>) -> Result<()> {
         let context = &*self.context;
         context.tell();
         context.forget_time();
@@ -134,9 +132,7 @@ impl Kernel {
         let polled = selector.poll(timeout);
         context.forget_time();
         context.with_tables(|tables| {
-            for (source, bits) in selector.events() {
-                tables.source_event(source, bits);
-            }
+            selector.for_each(|source, bits| tables.source_event(source, bits));
         });
         drop(selector);
         self.collect_wakes();

@@ -110,12 +110,12 @@ impl Kernel {
         let mut exits = Some(Exits::watch(&self.exit_on, &context.remote)?);
         let dumps = Dumps::watch(&self.dump_on, context)?;
         let mut exit: Option<(i32, u64, Instant)> = None;
-        // Nearly always nobody watches for signals.
-        let mut is_usual = self.exit_on.is_empty() && self.dump_on.is_empty();
+        // Nearly always there is nobody who watches for signals, or looks on.
+        let mut is_usual = context.is_plain && self.exit_on.is_empty() && self.dump_on.is_empty();
         loop {
             self.run_batch(BATCH, main);
             if is_usual && !main.done && !context.is_called() {
-                self.gather()?;
+                self.gather_plainly()?;
                 continue;
             }
             if !main.done {
@@ -137,7 +137,7 @@ impl Kernel {
             if main.done {
                 break;
             }
-            self.gather_all(true, exit.map(|(_, until, _)| until))?;
+            self.gather(true, exit.map(|(_, until, _)| until))?;
             if exit.is_some_and(|(_, until, since)| {
                 context.now() >= until || since.elapsed() >= self.shutdown_timeout
             }) {

@@ -90,7 +90,7 @@ impl Kernel {
             {
                 break;
             }
-            self.gather_all(true, Some(until))?;
+            self.gather(true, Some(until))?;
         }
         let limit = self.shutdown_timeout;
         let tables = context.tables.borrow();

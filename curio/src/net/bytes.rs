@@ -275,6 +275,7 @@ impl<S: Writable> Future for Write<'_, S> {
 pub struct WriteAll<'a, S> {
     pub(crate) stream: &'a S,
     pub(crate) buf: &'a [u8],
+    /// How much was written, as long as it is not everything.
     pub(crate) done: usize,
     pub(crate) waiting: Waiting,
     pub(crate) place: &'static Location<'static>,
@@ -306,54 +307,67 @@ impl<S: Writable> Future for WriteAll<'_, S> {
             waiting,
             place,
         } = &mut *self;
-        let rest = &buf[*done..];
-        if rest.is_empty() {
-            return apart(self.finish(cx));
+        if *done > 0 || buf.is_empty() {
+            return apart(self.go_on(cx));
         }
-        match stream.poll_write(rest, waiting, cx, place) {
-            Poll::Ready(Ok(n)) if n == rest.len() => {
-                *done = buf.len();
-                let flushed = ready!(stream.poll_flush(waiting, cx, place));
-                Poll::Ready(flushed.map_err(|error| error.after_bytes(*done)))
+        let n = match stream.poll_write(buf, waiting, cx, place) {
+            Poll::Ready(Ok(n)) => n,
+            Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+            Poll::Pending => return Poll::Pending,
+        };
+        if n < buf.len() {
+            return apart(self.go_on_after(n, cx));
+        }
+        match stream.poll_flush(waiting, cx, place) {
+            Poll::Ready(Ok(())) => Poll::Ready(Ok(())),
+            flushed => {
+                *done = n;
+                flushed.map_err(|error| error.after_bytes(n))
             }
-            Poll::Ready(Ok(n)) => apart(self.go_on(n, cx)),
-            Poll::Ready(Err(error)) => Poll::Ready(Err(error.after_bytes(*done))),
-            Poll::Pending => Poll::Pending,
         }
     }
 }
 
 impl<S: Writable> WriteAll<'_, S> {
-    /// Only `n` bytes were taken by the first call.
+    /// Not everything was taken at once.
     #[cold]
     #[inline(never)]
-    fn go_on(&mut self, mut n: usize, cx: &mut TaskContext<'_>) -> Poll<Result<()>> {
-        loop {
-            if n == 0 {
-                return Poll::Ready(Err(io::Error::from(io::ErrorKind::WriteZero).into()));
-            }
-            self.done += n;
-            let rest = &self.buf[self.done..];
-            if rest.is_empty() {
-                return self.finish(cx);
-            }
-            match ready!(self.stream.poll_write(rest, &mut self.waiting, cx, self.place)) {
-                Ok(more) => n = more,
-                Err(error) => return Poll::Ready(Err(error.after_bytes(self.done))),
-            }
+    fn go_on_after(&mut self, n: usize, cx: &mut TaskContext<'_>) -> Poll<Result<()>> {
+        if n == 0 {
+            return Poll::Ready(Err(nothing_taken()));
         }
+        self.done = n;
+        self.go_on(cx)
     }
 
-    /// Everything has been taken.
+    /// Something has been taken already, or there is nothing to be written.
     #[cold]
     #[inline(never)]
-    fn finish(&mut self, cx: &mut TaskContext<'_>) -> Poll<Result<()>> {
-        if self.done == 0 {
+    fn go_on(&mut self, cx: &mut TaskContext<'_>) -> Poll<Result<()>> {
+        let WriteAll {
+            stream,
+            buf,
+            done,
+            waiting,
+            place,
+        } = self;
+        while *done < buf.len() {
+            match ready!(stream.poll_write(&buf[*done..], waiting, cx, place)) {
+                Ok(0) => return Poll::Ready(Err(nothing_taken())),
+                Ok(n) => *done += n,
+                Err(error) => return Poll::Ready(Err(error.after_bytes(*done))),
+            }
+        }
+        if *done == 0 {
             ready!(poll_budget(cx));
         }
-        let flushed = ready!(self.stream.poll_flush(&mut self.waiting, cx, self.place));
-        Poll::Ready(flushed.map_err(|error| error.after_bytes(self.done)))
+        let flushed = ready!(stream.poll_flush(waiting, cx, place));
+        Poll::Ready(flushed.map_err(|error| error.after_bytes(*done)))
     }
+}
+
+fn nothing_taken() -> Error {
+    io::Error::from(io::ErrorKind::WriteZero).into()
 }
 
 /// The operation of `flush`: of the streams with a buffer, of `TlsStream`.

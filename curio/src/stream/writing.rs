@@ -98,7 +98,8 @@ where
             if let Err(error) = written {
                 return Poll::Ready(Err(error.after_bytes(this.before + this.done)));
             }
-            this.before += std::mem::take(&mut this.done);
+            this.before += this.chunk.len();
+            this.done = 0;
             this.chunk.clear();
             while this.chunk.len() < CHUNK
                 && let Some(line) = this.lines.next()

@@ -4,7 +4,7 @@ use std::panic::Location;
 use std::ptr::NonNull;
 use std::rc::Rc;
 
-use super::Tables;
+use super::{Entry, Tables};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::key::Key;
@@ -92,8 +92,8 @@ impl Tables {
         } = self;
         let entry = source.key().index();
         let armed = match direction {
-            Direction::Read => Armed::Reader(entry),
-            Direction::Write => Armed::Writer(entry),
+            Direction::Read => Armed::OwnReader(entry),
+            Direction::Write => Armed::OwnWriter(entry),
         };
         let seated = log.is_none() && waits.begin_own(task.index(), armed, direction.into(), place, epoch);
         if seated {
@@ -118,10 +118,10 @@ impl Tables {
         self.end_wait(wait.index(), true);
     }
 
-    /// The same if nobody looks on, and there is nothing to be seen to. If not, nothing has happened.
+    /// The same if there is nothing to be seen to. If not, nothing has happened.
     #[inline(always)]
-    pub(crate) fn quit_seat(&mut self, wait: Key) -> bool {
-        self.log.is_none() && self.waits.quit_own(wait.index(), self.epoch)
+    pub(crate) fn quit_seat(&mut self, wait: Key, direction: Direction) -> bool {
+        self.waits.quit_own(wait.index(), direction, self.epoch)
     }
 
     /// The number by which activations know a socket.
@@ -130,8 +130,46 @@ impl Tables {
     }
 
     /// Enters an event, and wakes those whom it concerns (I7).
-    #[inline]
+    #[inline(always)]
     pub(crate) fn source_event(&mut self, key: Key, bits: u8) {
+        if self.enter_plainly(key, bits).is_none() {
+            self.enter_event(key, bits);
+        }
+    }
+
+    /// The same if nobody waits to write, and who waits to read is in a plain wait. None if not; then it is all to be done once
+    /// more, to no harm.
+    #[inline(always)]
+    fn enter_plainly(&mut self, key: Key, bits: u8) -> Option<()> {
+        let source = self.sources.find_ref(key)?.as_deref()?;
+        source.set(bits);
+        if source.seat(Direction::Write).get().is_some() {
+            return None;
+        }
+        let woken = match source.seat(Direction::Read).get() {
+            Some(wait) if readiness::concerns(bits, Direction::Read) => self.wake_reader(wait.index()),
+            _ => true,
+        };
+        woken.then_some(())
+    }
+
+    /// Wakes an operation that waits to read in a plain wait. If it does not, nothing has happened.
+    #[inline(always)]
+    fn wake_reader(&mut self, index: u32) -> bool {
+        let Tables { waits, ready, .. } = self;
+        let Some(Entry { slot, wait, .. }) = waits.entries.try_get_mut(index) else {
+            return false;
+        };
+        // So it is the one of its task (W5).
+        match slot {
+            Some(slot) if wait.is_own_seat(Direction::Read) => ready.queue(index, slot),
+            _ => false,
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn enter_event(&mut self, key: Key, bits: u8) {
         let Some(source) = self.find_source(key) else {
             return;
         };
@@ -144,7 +182,6 @@ impl Tables {
         for (wait, direction) in [(reader, Direction::Read), (writer, Direction::Write)] {
             if let Some(wait) = wait
                 && readiness::concerns(bits, direction)
-                && !self.wake_own(wait.index())
             {
                 self.wake(wait.index());
             }

@@ -110,7 +110,9 @@ impl Tables {
             self.waits.get_mut(index).started = self.epoch;
         }
         self.unlink_wait(index);
-        self.waits.get_mut(index).scope = scope;
+        let wait = self.waits.get_mut(index);
+        wait.disown();
+        wait.scope = scope;
         if self.waits.get(index).is_linked(index) {
             self.link_wait(index, task, scope);
         }
@@ -180,8 +182,8 @@ impl Tables {
             Armed::List { list, next, prev } => self.waits.delist(list, next, prev),
             Armed::Timer(timer) => self.timers.remove(timer),
             Armed::Join { task, next, prev } => self.disarm_join(task, next, prev),
-            Armed::Reader(source) => self.disarm_source(source, Direction::Read),
-            Armed::Writer(source) => self.disarm_source(source, Direction::Write),
+            Armed::Reader(source) | Armed::OwnReader(source) => self.disarm_source(source, Direction::Read),
+            Armed::Writer(source) | Armed::OwnWriter(source) => self.disarm_source(source, Direction::Write),
         }
     }
 
@@ -194,24 +196,6 @@ impl Tables {
         } else {
             self.wake_slowly(index);
         }
-    }
-
-    /// The same if the operation is nothing but what its task waits in, and nobody looks on. If not, nothing has happened.
-    #[inline(always)]
-    pub(crate) fn wake_own(&mut self, index: u32) -> bool {
-        let Tables {
-            waits, ready, log, ..
-        } = self;
-        let Some(Entry {
-            slot: Some(slot),
-            wait,
-            ..
-        }) = waits.entries.try_get_mut(index)
-        else {
-            return false;
-        };
-        let is_plain = wait.task == index && wait.foreign.is_none() && log.is_none();
-        is_plain && ready.queue(index, slot)
     }
 
     #[inline(never)]

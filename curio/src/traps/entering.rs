@@ -162,7 +162,9 @@ impl Waiting {
     fn set_waker(&self, context: &Context, index: u32, cx: &TaskContext<'_>, own: bool) {
         let new = (!own).then(|| Box::new(cx.waker().clone()));
         let mut tables = context.tables.borrow_mut();
-        let old = std::mem::replace(&mut tables.waits.get_mut(index).foreign, new);
+        let wait = tables.waits.get_mut(index);
+        wait.disown();
+        let old = std::mem::replace(&mut wait.foreign, new);
         drop(tables);
         drop(old);
     }

@@ -33,11 +33,10 @@ impl Waiting {
             return apart(self.wait_io(source, direction, cx, place));
         }
         if !self.may_try(source, direction) {
-            return apart(self.refuse_io(source, direction));
-        }
-        if !context::spend() {
-            pause(cx);
-            return Poll::Pending;
+            return match self.may_pause(source, direction, cx) {
+                Ok(()) => Poll::Pending,
+                Err(error) => Poll::Ready(Err(error)),
+            };
         }
         match call() {
             Ok((value, short)) => {
@@ -57,11 +56,24 @@ impl Waiting {
         }
     }
 
-    /// Whether the socket is that of the kernel that runs, and nobody waits for it but this operation, if it has waited.
+    /// Whether nobody waits for the socket but this operation, if it has waited, and the task that runs is of the socket's kernel and
+    /// has budget left, which is spent.
     #[inline(always)]
     fn may_try(&self, source: &Source, direction: Direction) -> bool {
         let has_seat = Key::are_same(source.seat(direction).get(), self.key);
-        (has_seat || !self.is_taken(source, direction)) && source.key().is_kin(context::running_task())
+        (has_seat || !self.is_taken(source, direction)) && context::spend_in(source.kernel())
+    }
+
+    /// It may not. If that is because the task has had its share, it is to come back.
+    #[cold]
+    #[inline(never)]
+    fn may_pause(&mut self, source: &Source, direction: Direction, cx: &TaskContext<'_>) -> Result<()> {
+        let is_here = source.key().is_kin(context::running_task());
+        if !is_here || self.is_taken(source, direction) {
+            return Err(self.refuse_io(source, direction));
+        }
+        pause(cx);
+        Ok(())
     }
 
     /// Whether another operation has the seat.
@@ -128,7 +140,7 @@ impl Waiting {
                 return Poll::Ready(Err(Error::NoKernel));
             };
             if !source.key().is_kin(Some(task)) || source.is_gone() || self.is_taken(source, direction) {
-                return self.refuse_io(source, direction);
+                return Poll::Ready(Err(self.refuse_io(source, direction)));
             }
             let arm = move |tables: &mut Tables, index| tables.arm_source(index, task, source, direction);
             match self.enter(context, task, cx, direction.into(), place, arm) {
@@ -140,9 +152,9 @@ impl Waiting {
 
     /// The operation has no business with this source: it belongs to another kernel, or is gone, or is taken.
     #[cold]
-    fn refuse_io<R>(&mut self, source: &Source, direction: Direction) -> Poll<Result<R>> {
+    fn refuse_io(&mut self, source: &Source, direction: Direction) -> Error {
         let task = context::with(|context| context.and_then(|context| context.task.get()));
-        Poll::Ready(Err(if !source.key().is_kin(task) {
+        if !source.key().is_kin(task) {
             self.complete();
             Error::NoKernel
         } else if source.is_gone() {
@@ -150,7 +162,7 @@ impl Waiting {
             Error::Closed
         } else {
             Error::Busy(direction.into())
-        }))
+        }
     }
 
     /// A system call has failed. Where it is to be tried again, the socket may be waited for; if not even that is
@@ -182,14 +194,15 @@ impl Waiting {
     /// A system call has succeeded for an operation that has waited: its node is given back. The operation forgets the key.
     #[inline(never)]
     fn complete_io<const READS: bool>(&mut self, source: &Source, wait: Key) {
-        let seat = source.seat(if READS { Direction::Read } else { Direction::Write });
+        let direction = if READS { Direction::Read } else { Direction::Write };
+        let seat = source.seat(direction);
         let quit = context::with_this(source.kernel(), |context| {
             // If it has the seat, the node is there (I11).
             if !Key::are_same(seat.get(), Some(wait)) {
                 return None;
             }
             let mut tables = context.tables.try_borrow_mut().ok()?;
-            tables.quit_seat(wait).then(|| seat.set(None))
+            tables.quit_seat(wait, direction).then(|| seat.set(None))
         });
         if quit.is_none() {
             self.complete_slowly(seat);
