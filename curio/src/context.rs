@@ -135,7 +135,7 @@ impl Context {
         let looked_at = recording || monitored;
         let activations = looked_at.then(|| Activations::new(activations, KernelInfo { start, clock, seed }));
         if looked_at {
-            let scribe = mirror.clone().map(Scribe::new);
+            let scribe = mirror.clone().map(|mirror| Box::new(Scribe::new(mirror)));
             tables.log = Some(Box::new(Log::new(clock, virtual_now, recording, scribe)));
         }
         Ok(Rc::new_cyclic(|this| Context {
@@ -273,6 +273,14 @@ impl Context {
         self.now.set(0);
     }
 
+    /// The task that is about to run has something to look at its scopes for (S3).
+    #[inline]
+    pub(crate) fn begin_hot(&self, tables: &mut Tables) {
+        // Debts of earlier runs have lapsed (D4).
+        tables.debts.clear();
+        self.run_epoch.set(tables.epoch);
+    }
+
     /// Whether a task has anything to look at its scopes for (S3).
     pub(crate) fn is_hot(&self, task: Key) -> bool {
         let tables = self.tables.borrow();
@@ -351,6 +359,10 @@ impl Context {
 
     #[cold]
     fn tell_all(&self, activations: &Activations) {
+        if !self.tables.borrow().is_recorded() {
+            // It is only monitored: nobody wants to be told.
+            return;
+        }
         self.task.set(None);
         activations.tell(&self.tables);
         // They may have taken long.

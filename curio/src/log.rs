@@ -80,7 +80,7 @@ pub(crate) struct Log {
     /// Somebody wants to be told. If not, the log is there for the mirror only (L4).
     pub(crate) recording: bool,
     /// Keeps the mirror, if the kernel is monitored.
-    pub(crate) scribe: Option<Scribe>,
+    pub(crate) scribe: Option<Box<Scribe>>,
     clock: Clock,
     /// Kept up to date by the context.
     pub(crate) virtual_now: u64,
@@ -102,7 +102,7 @@ pub(crate) struct Log {
 }
 
 impl Log {
-    pub(crate) fn new(clock: Clock, virtual_now: u64, recording: bool, scribe: Option<Scribe>) -> Log {
+    pub(crate) fn new(clock: Clock, virtual_now: u64, recording: bool, scribe: Option<Box<Scribe>>) -> Log {
         Log {
             recording,
             scribe,

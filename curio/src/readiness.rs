@@ -204,28 +204,23 @@ impl Selector {
     }
 
     /// Waits for events; none: until there is one. A signal may end the wait early.
+    #[inline(always)]
     pub(crate) fn poll(&mut self, timeout: Option<Duration>) -> io::Result<()> {
         match self.poll.poll(&mut self.events, timeout) {
-            Err(e) if e.kind() == io::ErrorKind::Interrupted => {
-                self.events.clear();
-                Ok(())
-            }
-            other => other,
+            Ok(()) => Ok(()),
+            Err(error) => self.poll_failed(error),
         }
-    }
-
-    /// The same until there is one.
-    #[inline(always)]
-    pub(crate) fn wait(&mut self) -> io::Result<()> {
-        let polled = self.poll.poll(&mut self.events, None);
-        if polled.is_err() { self.poll_failed(polled) } else { Ok(()) }
     }
 
     #[cold]
     #[inline(never)]
-    fn poll_failed(&mut self, polled: io::Result<()>) -> io::Result<()> {
+    fn poll_failed(&mut self, error: io::Error) -> io::Result<()> {
         self.events.clear();
-        polled.or_else(|e| if e.kind() == io::ErrorKind::Interrupted { Ok(()) } else { Err(e) })
+        if error.kind() == io::ErrorKind::Interrupted {
+            Ok(())
+        } else {
+            Err(error)
+        }
     }
 
     /// Enters the events of the last wait, by source. The bell is not among them: it has done its work by ending the wait.

@@ -18,8 +18,8 @@
 //! sleep again, and to see that is all it has to do: whoever takes the flag back later will ring.
 //!
 //! R1. A task is in the queue at most once, however often it is woken (`marked` has its bit).
-//! R2. If `asleep` is set, the inbox is empty; whoever makes it non-empty clears the flag first, and rings afterwards. The
-//!     bell is heard by the next sleep, if it rings before that.
+//! R2. If `asleep` is set, the inbox is empty; whoever makes it non-empty clears the flag first, and rings afterwards. A
+//!     bell that rings before a sleep ends the sleep at once, unless it was heard; and who has heard it sees the flag as it is.
 //! R3. `mail` is set before the lock is released under which the inbox became non-empty. It is a hint that spares a
 //!     kernel that is awake the lock; one that goes to sleep takes the lock and does not rely on it.
 //! R4. Only the place of the task travels. If its holder has changed meanwhile, the new one is polled once for nothing,

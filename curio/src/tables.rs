@@ -83,7 +83,7 @@ pub(crate) struct Tables {
     pub(crate) tasks: usize,
     pub(crate) ready: Queue,
     /// How many entries of `ready` are to be skipped (I1).
-    stale: usize,
+    pub(crate) stale: usize,
     pub(crate) scopes: Scopes,
     pub(crate) timers: Timers,
     sources: Pool<Option<Rc<Source>>>,

@@ -24,75 +24,75 @@ static NOBODY: AtomicBool = AtomicBool::new(false);
 
 impl Kernel {
     /// Runs up to `count` tasks that are ready. The main task has not ended.
-    #[inline(always)]
     pub(super) fn run_batch(&self, count: usize, main: &mut Main<'_>) {
         if self.context.is_plain {
             self.run_plainly(count, main);
         } else {
             self.run_otherwise(count, main);
         }
-        self.context.task.set(None);
     }
 
-    /// The same while nobody looks on.
+    /// The same while nobody looks on. True if the main task has ended.
     #[inline(always)]
-    fn run_plainly(&self, count: usize, main: &mut Main<'_>) {
+    pub(super) fn run_plainly(&self, count: usize, main: &mut Main<'_>) -> bool {
+        let done = self.run_each_plainly(count, main);
+        self.context.task.set(None);
+        done
+    }
+
+    #[inline(always)]
+    fn run_each_plainly(&self, count: usize, main: &mut Main<'_>) -> bool {
         let context = &*self.context;
         let mut left = count;
         while left > 0 {
-            let next = context.tables.borrow_mut().next_ready();
-            let Some(Next { key, cell, hot }) = next else { break };
-            left -= 1;
+            let mut tables = context.tables.borrow_mut();
+            let Some(Next { key, cell, hot }) = tables.next_ready() else {
+                return false;
+            };
             if hot {
-                if self.run_hot(key, cell, main) {
-                    break;
-                }
-                continue;
+                context.begin_hot(&mut tables);
             }
-            // No borrow is held while the task runs (I2).
-            context.begin_run(key, false);
-            let waker = waker::new(key);
-            let mut cx = TaskContext::from_waker(&waker);
-            match cell.run(&mut cx, &mut main.failure) {
-                Ran::Pending => {}
-                Ran::Ended => self.remove(key),
-                Ran::Otherwise => {
-                    if self.ran_otherwise(key, false, main, &mut cx) {
-                        break;
-                    }
-                }
+            drop(tables);
+            left -= 1;
+            // Each by itself, so that whether it is hot need not be remembered.
+            let done = if hot {
+                self.run_as(key, cell, true, main)
+            } else {
+                self.run_as(key, cell, false, main)
+            };
+            if done {
+                return true;
             }
-        }
-    }
-
-    /// Runs a task that has something to look at its scopes for. True if the main task has ended.
-    #[inline(never)]
-    fn run_hot(&self, key: Key, cell: TaskCell, main: &mut Main<'_>) -> bool {
-        let context = &*self.context;
-        // Debts of earlier runs have lapsed (D4).
-        let mut tables = context.tables.borrow_mut();
-        tables.debts.clear();
-        context.run_epoch.set(tables.epoch);
-        drop(tables);
-        context.begin_run(key, true);
-        let waker = waker::new(key);
-        let mut cx = TaskContext::from_waker(&waker);
-        match cell.run(&mut cx, &mut main.failure) {
-            Ran::Pending => self.look_at_boundary(key),
-            Ran::Ended => self.remove(key),
-            Ran::Otherwise => return self.ran_otherwise(key, true, main, &mut cx),
         }
         false
     }
 
-    /// A task has ended without a value; or it is the main task, which is to be run now. True if that has ended.
+    /// Runs a task that has something to look at its scopes for.
     #[inline(never)]
-    fn ran_otherwise(&self, key: Key, hot: bool, main: &mut Main<'_>, cx: &mut TaskContext<'_>) -> bool {
-        match main.failure.take() {
-            Some(failure) => self.has_failed(key, failure),
-            None => self.run_main_once(key, hot, main, cx),
+    fn run_hot(&self, key: Key, cell: TaskCell, main: &mut Main<'_>) -> bool {
+        self.run_as(key, cell, true, main)
+    }
+
+    /// Runs a task once. True if the main task has ended.
+    #[inline(always)]
+    fn run_as(&self, key: Key, cell: TaskCell, hot: bool, main: &mut Main<'_>) -> bool {
+        // No borrow is held while the task runs (I2).
+        self.context.begin_run(key, hot);
+        let waker = waker::new(key);
+        let mut cx = TaskContext::from_waker(&waker);
+        match cell.run(&mut cx, &mut main.failure) {
+            Ran::Pending if hot => self.look_at_boundary(key),
+            Ran::Pending => {}
+            Ran::Ended => self.remove(key),
+            Ran::Otherwise => {
+                match main.failure.take() {
+                    Some(failure) => self.has_failed(key, failure),
+                    None => self.run_main_once(key, hot, main, &mut cx),
+                }
+                return main.done;
+            }
         }
-        main.done
+        false
     }
 
     /// The same in one of the other ways.
@@ -110,6 +110,7 @@ impl Kernel {
                 0
             };
         }
+        context.task.set(None);
     }
 
     /// The same in one of three ways. Gives how many are still to be run, in another way.
@@ -140,29 +141,21 @@ impl Kernel {
                 break;
             };
             left -= 1;
-            if hot {
-                // Debts of earlier runs have lapsed (D4).
-                tables.debts.clear();
-                context.run_epoch.set(tables.epoch);
-            }
             if observed {
                 tables.show_running(key.index());
+            }
+            if hot {
+                context.begin_hot(&mut tables);
             }
             drop(tables);
             if WAY == TOLD && recorded {
                 hot = self.tell_running(key);
             }
-            // No borrow is held while the task runs (I2).
-            context.begin_run(key, hot);
-            let waker = waker::new(key);
-            let mut cx = TaskContext::from_waker(&waker);
-            let ran = cell.run(&mut cx, &mut main.failure);
-            match ran {
-                Ran::Pending if hot => self.look_at_boundary(key),
-                Ran::Pending => {}
-                Ran::Ended => self.remove(key),
-                Ran::Otherwise => _ = self.ran_otherwise(key, hot, main, &mut cx),
-            }
+            let done = if hot {
+                self.run_hot(key, cell, main)
+            } else {
+                self.run_as(key, cell, false, main)
+            };
             if WAY == TOLD && recorded {
                 let mut tables = context.tables.borrow_mut();
                 tables.note(|log, tables| log.suspended(tables, key, main.done));
@@ -172,7 +165,7 @@ impl Kernel {
                 }
             }
             // A task that was looked at may have been the main one.
-            if (ran == Ran::Otherwise || WAY == TOLD) && main.done {
+            if done || WAY == TOLD && main.done {
                 break;
             }
         }

@@ -34,16 +34,18 @@ impl Kernel {
     #[inline(always)]
     fn wait_for_sockets(&self, mut tables: RefMut<'_, Tables>) -> Result<()> {
         let mut selector = self.context.selector.borrow_mut();
-        let polled = selector.wait();
+        if let Err(error) = selector.poll(None) {
+            return Err(Error::Io(error));
+        }
         selector.for_each(|source, bits| tables.source_event(source, bits));
         drop(selector);
-        if !tables.afterwards.is_empty() {
-            context::run_afterwards(tables);
-        } else {
+        if tables.afterwards.is_empty() {
             drop(tables);
+        } else {
+            context::run_afterwards(tables);
         }
         self.collect_wakes();
-        polled.map_err(Error::Io)
+        Ok(())
     }
 
     /// The same in every kernel. Only with `block` it sleeps, and only until `until` has come.

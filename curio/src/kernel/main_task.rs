@@ -113,10 +113,10 @@ impl Kernel {
         // Nearly always there is nobody who watches for signals, or looks on.
         let mut is_usual = context.is_plain && self.exit_on.is_empty() && self.dump_on.is_empty();
         loop {
-            self.run_batch(BATCH, main);
-            if is_usual && !main.done && !context.is_called() {
-                self.gather_plainly()?;
-                continue;
+            if is_usual {
+                self.turn_plainly(main)?;
+            } else {
+                self.run_batch(BATCH, main);
             }
             if !main.done {
                 dumps.answer(context);
@@ -145,6 +145,17 @@ impl Kernel {
             }
         }
         exit.map_or(Ok(()), |(code, ..)| Err(Error::Exit(code)))
+    }
+
+    /// Runs everything until the main task has ended, or somebody calls, in a plain kernel.
+    #[inline(never)]
+    fn turn_plainly(&self, main: &mut Main<'_>) -> Result<()> {
+        loop {
+            if self.run_plainly(BATCH, main) || self.context.is_called() {
+                return Ok(());
+            }
+            self.gather_plainly()?;
+        }
     }
 
     #[inline(never)]

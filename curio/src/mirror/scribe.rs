@@ -115,10 +115,10 @@ impl Scribe {
         }
     }
 
-    /// The task that ran last, if it is not known yet what it does now.
+    /// The task that ran last, if it is not known yet what it does now. NONE if it is.
     #[inline]
-    pub(crate) fn last(&self) -> Option<u32> {
-        (self.last != NONE).then_some(self.last)
+    pub(crate) fn last(&self) -> u32 {
+        self.last
     }
 
     /// A task is about to run. The last one, if there was one, is in the queue again.

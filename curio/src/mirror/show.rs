@@ -5,13 +5,13 @@ use crate::log::Log;
 use crate::tables::{Slot, Tables};
 
 impl Tables {
-    /// A task is about to run, and the one before it waits, if it is not in the queue.
-    #[inline]
+    /// A task is about to run, and the one before it waits, if it is not in the queue. (If it is, it is nearly always the last
+    /// there.)
+    #[inline(always)]
     pub(crate) fn show_running(&mut self, task: u32) {
         let Some(log) = &mut self.log else { return };
         let Some(scribe) = &mut log.scribe else { return };
-        let last = scribe.last();
-        if last.is_none_or(|last| self.waits.task(last).is_some_and(Slot::is_queued)) {
+        if self.ready.was_last(scribe.last(), self.stale) {
             scribe.running(task);
         } else {
             self.show_both(task);
@@ -21,7 +21,17 @@ impl Tables {
     #[cold]
     #[inline(never)]
     fn show_both(&mut self, task: u32) {
-        self.show_suspended();
+        let last = self
+            .log
+            .as_ref()
+            .and_then(|log| log.scribe.as_ref())
+            .map(|scribe| scribe.last());
+        if !last
+            .and_then(|last| self.waits.task(last))
+            .is_some_and(Slot::is_queued)
+        {
+            self.show_suspended();
+        }
         if let Some(log) = &mut self.log
             && let Some(scribe) = &mut log.scribe
         {

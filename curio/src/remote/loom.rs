@@ -95,6 +95,25 @@ fn a_kernel_that_falls_asleep_misses_nobody() {
 }
 
 #[test]
+fn a_kernel_that_was_roused_by_something_else_misses_nobody() {
+    explore(|| {
+        let kernel = Arc::new(Kernel::default());
+        for is_wake in [false, true] {
+            let kernel = kernel.clone();
+            thread::spawn(move || {
+                if is_wake {
+                    kernel.wake(0);
+                } else {
+                    // As an event of a socket: the kernel goes to sleep again with its flag still set.
+                    kernel.bell.wake_by_ref();
+                }
+            });
+        }
+        assert_eq!(kernel.gather(), [0]);
+    });
+}
+
+#[test]
 fn a_kernel_that_falls_asleep_misses_nothing_that_is_given_back() {
     explore(|| {
         let kernel = Arc::new(Kernel::default());

@@ -3,7 +3,8 @@
 use super::{Next, QUEUED, Slot, Tables};
 use crate::key::Key;
 
-/// A queue of numbers: what is behind `first` in a vector. The room before that is used again when the vector is full. (A
+/// A queue of numbers: what is behind `first` in a vector. The room before that is used again when the queue is found empty, or
+/// the vector is full. (A
 /// ring would have to wrap every position. Here an entry is moved once, and that only if the queue is long.)
 #[derive(Default)]
 pub(crate) struct Queue {
@@ -20,6 +21,13 @@ impl Queue {
     #[inline]
     fn is_empty(&self) -> bool {
         self.places.len() == self.first
+    }
+
+    /// Whether nothing was pushed after this number, which may have been popped since, and so many entries are `stale`: none.
+    #[inline(always)]
+    pub(crate) fn was_last(&self, number: u32, stale: usize) -> bool {
+        let last = self.places.last();
+        last.is_some_and(|last| (last ^ number) as usize | stale == 0)
     }
 
     /// The number at this place of the queue, counted from the front.
@@ -59,7 +67,11 @@ impl Queue {
 
     #[inline(always)]
     fn pop(&mut self) -> Option<u32> {
-        let first = *self.places.get(self.first)?;
+        let Some(&first) = self.places.get(self.first) else {
+            self.places.clear();
+            self.first = 0;
+            return None;
+        };
         self.first += 1;
         Some(first)
     }

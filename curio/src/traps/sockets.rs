@@ -45,9 +45,10 @@ impl Waiting {
                 }
                 if let Some(wait) = self.key {
                     match direction {
-                        Direction::Read => self.complete_io::<true>(source, wait),
-                        Direction::Write => self.complete_io::<false>(source, wait),
+                        Direction::Read => complete_io::<true>(source, wait),
+                        Direction::Write => complete_io::<false>(source, wait),
                     }
+                    // Now, so that nobody has to look later whether it waits.
                     self.key = None;
                 }
                 Poll::Ready(Ok(value))
@@ -93,36 +94,19 @@ impl Waiting {
         cx: &mut TaskContext<'_>,
         place: &'static Location<'static>,
     ) -> Poll<Result<R>> {
+        if self.key.is_none() {
+            self.key = match direction {
+                Direction::Read => begin_io::<true>(source, cx, place),
+                Direction::Write => begin_io::<false>(source, cx, place),
+            };
+            if self.key.is_some() {
+                return Poll::Pending;
+            }
+        }
         match direction {
-            Direction::Read if self.begin_io::<true>(source, cx, place) => Poll::Pending,
             Direction::Read => self.wait_in_direction::<R, true>(source, cx, place),
-            Direction::Write if self.begin_io::<false>(source, cx, place) => Poll::Pending,
             Direction::Write => self.wait_in_direction::<R, false>(source, cx, place),
         }
-    }
-
-    /// The same, if all is as it nearly always is: the socket is of this kernel, nobody looks on, nobody interrupts the task,
-    /// it waits in nothing else, and there is neither a timeout nor a combinator around the operation. False: it is not so,
-    /// and nothing has happened.
-    #[inline(never)]
-    fn begin_io<const READS: bool>(
-        &mut self,
-        source: &Source,
-        cx: &TaskContext<'_>,
-        place: &'static Location<'static>,
-    ) -> bool {
-        let direction = if READS { Direction::Read } else { Direction::Write };
-        let begun = context::with_this(source.kernel(), |context| {
-            let task = context::running_task()?;
-            let is_free = self.key.is_none() && source.seat(direction).get().is_none();
-            if !is_free || !context.is_undisturbed() || !waker::is_of(task, cx.waker()) {
-                return None;
-            }
-            let mut tables = context.tables.try_borrow_mut().ok()?;
-            let begun = tables.seat_own(task, source, direction, place);
-            begun.then(|| self.key = Some(task))
-        });
-        begun.is_some()
     }
 
     /// There is one for each direction, as that decides about much of what is done.
@@ -190,47 +174,67 @@ impl Waiting {
         }
         self.wait_io(source, direction, cx, place)
     }
+}
 
-    /// A system call has succeeded for an operation that has waited: its node is given back. The operation forgets the key.
-    #[inline(never)]
-    fn complete_io<const READS: bool>(&mut self, source: &Source, wait: Key) {
-        let direction = if READS { Direction::Read } else { Direction::Write };
-        let seat = source.seat(direction);
-        let quit = context::with_this(source.kernel(), |context| {
-            // If it has the seat, the node is there (I11).
-            if !Key::are_same(seat.get(), Some(wait)) {
-                return None;
-            }
-            let mut tables = context.tables.try_borrow_mut().ok()?;
-            tables.quit_seat(wait, direction).then(|| seat.set(None))
-        });
-        if quit.is_none() {
-            self.complete_slowly(seat);
+/// An operation that does not wait yet begins to wait for a socket, if all is as it nearly always is: the socket is of this
+/// kernel, nobody looks on, nobody interrupts the task, it waits in nothing else, and there is neither a timeout nor a
+/// combinator around the operation. Gives the key of its node, which is the task's. None: it is not so, and nothing has
+/// happened.
+#[inline(never)]
+fn begin_io<const READS: bool>(
+    source: &Source,
+    cx: &TaskContext<'_>,
+    place: &'static Location<'static>,
+) -> Option<Key> {
+    let direction = if READS { Direction::Read } else { Direction::Write };
+    context::with_this(source.kernel(), |context| {
+        let task = context::running_task()?;
+        let is_free = source.seat(direction).get().is_none();
+        if !is_free || !context.is_undisturbed() || !waker::is_of(task, cx.waker()) {
+            return None;
         }
-    }
+        let mut tables = context.tables.try_borrow_mut().ok()?;
+        tables.seat_own(task, source, direction, place).then_some(task)
+    })
+}
 
-    /// The same where there is more to be seen to.
-    #[cold]
-    #[inline(never)]
-    fn complete_slowly(&mut self, seat: &Cell<Option<Key>>) {
-        match self.key {
-            // So the node is there (I11).
-            Some(wait) if Key::are_same(seat.get(), self.key) => {
-                seat.set(None);
-                self.key = None;
-                context::with(|context| {
-                    if let Some(context) = context {
-                        context.with_tables(|tables| tables.complete_io(wait));
-                    }
-                });
-            }
-            _ => self.complete(),
+/// A system call has succeeded for an operation that has waited: its node is given back.
+#[inline(never)]
+fn complete_io<const READS: bool>(source: &Source, wait: Key) {
+    let direction = if READS { Direction::Read } else { Direction::Write };
+    let seat = source.seat(direction);
+    let quit = context::with_this(source.kernel(), |context| {
+        // If it has the seat, the node is there (I11).
+        if !Key::are_same(seat.get(), Some(wait)) {
+            return None;
         }
+        let mut tables = context.tables.try_borrow_mut().ok()?;
+        tables.quit_seat(wait, direction).then(|| seat.set(None))
+    });
+    if quit.is_none() {
+        complete_slowly(seat, wait);
     }
+}
+
+/// The same where there is more to be seen to.
+#[cold]
+#[inline(never)]
+fn complete_slowly(seat: &Cell<Option<Key>>, wait: Key) {
+    if !Key::are_same(seat.get(), Some(wait)) {
+        return Waiting { key: Some(wait) }.complete();
+    }
+    // So the node is there (I11).
+    seat.set(None);
+    context::with(|context| {
+        if let Some(context) = context {
+            context.with_tables(|tables| tables.complete_io(wait));
+        }
+    });
 }
 
 /// The same result. It is taken out of memory, where a call that is rarely made has put it; so that what nearly always happens
 /// need not put it there, too.
+#[allow(clippy::needless_match)]
 #[inline(always)]
 pub(crate) fn apart<R>(result: Poll<Result<R>>) -> Poll<Result<R>> {
     match result {
