@@ -12,14 +12,14 @@
 //! use curio::signal::{SIGHUP, SIGTERM, raise};
 //! use curio::{Result, SignalQueue, run};
 //!
-//! async fn main() -> Result<()> {
+//! async fn program() -> Result<()> {
 //!     let signals = SignalQueue::new([SIGHUP, SIGTERM])?;
 //!     raise(SIGHUP)?; // or from a terminal: kill -HUP ..
 //!     assert_eq!(signals.get().await?, SIGHUP);
 //!     Ok(())
 //! }
 //!
-//! run(main()).unwrap();
+//! run(program()).unwrap();
 //! ```
 //!
 //! # How a signal gets to a task

@@ -154,7 +154,7 @@ impl Builder {
     /// use curio::{Error, Kernel, Result, sleep};
     /// use std::time::Duration;
     ///
-    /// async fn main() -> Result<()> {
+    /// async fn program() -> Result<()> {
     ///     raise(SIGINT)?; // or from the keyboard: Control-C
     ///     let slept = sleep(Duration::from_secs(1000)).await;
     ///     println!("Fine. Saving my work.");
@@ -162,7 +162,7 @@ impl Builder {
     /// }
     ///
     /// let kernel = Kernel::builder().exit_on([SIGINT, SIGTERM]).build().unwrap();
-    /// let ended = kernel.run(main());
+    /// let ended = kernel.run(program());
     /// assert!(matches!(ended, Err(Error::Exit(130)))); // to be given to std::process::exit
     /// ```
     #[cfg(unix)]

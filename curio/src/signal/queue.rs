@@ -32,7 +32,7 @@ use crate::universal::operation::{Operation, Step};
 /// use curio::signal::SIGHUP;
 /// use curio::{Result, SignalQueue, net::TcpStream, run, spawn, tcp_server};
 ///
-/// async fn main() -> Result<()> {
+/// async fn program() -> Result<()> {
 ///     let restart = SignalQueue::new([SIGHUP])?;
 ///     loop {
 ///         println!("Starting the server");
@@ -43,7 +43,7 @@ use crate::universal::operation::{Operation, Step};
 ///     }
 /// }
 ///
-/// run(main()).unwrap();
+/// run(program()).unwrap();
 /// ```
 #[derive(Clone)]
 pub struct SignalQueue(Arc<Inner>);
