@@ -166,6 +166,8 @@ mod name;
 pub mod net;
 mod outcome;
 mod pool;
+#[cfg(all(unix, any(feature = "monitor", feature = "process")))]
+mod privilege;
 #[cfg(all(unix, feature = "process"))]
 pub mod process;
 pub mod queue;

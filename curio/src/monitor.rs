@@ -194,7 +194,7 @@ impl Monitor {
     /// # let _ = monitor;
     /// ```
     pub fn from_env() -> Option<Monitor> {
-        let value = std::env::var_os("CURIOMONITOR").filter(|_| !system::is_privileged())?;
+        let value = std::env::var_os("CURIOMONITOR").filter(|_| !crate::privilege::is_privileged())?;
         Monitor::from_words(&value.to_string_lossy())
     }
 

@@ -11,20 +11,6 @@ pub(super) fn user() -> u32 {
     unsafe { libc::geteuid() }
 }
 
-/// Whether this program has more rights than whoever has started it, as one that is setuid has.
-#[cfg(any(target_os = "linux", target_os = "android"))]
-pub(super) fn is_privileged() -> bool {
-    // SAFETY: it takes a number, and cannot fail.
-    unsafe { libc::getauxval(libc::AT_SECURE) != 0 }
-}
-
-/// Whether this program has more rights than whoever has started it, as one that is setuid has.
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
-pub(super) fn is_privileged() -> bool {
-    // SAFETY: they take nothing, and cannot fail.
-    unsafe { (libc::getuid(), libc::getgid()) != (libc::geteuid(), libc::getegid()) }
-}
-
 /// The user at the other end of a connection, as it was when they connected.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(super) fn peer(socket: &impl AsRawFd) -> io::Result<u32> {

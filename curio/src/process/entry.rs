@@ -33,6 +33,7 @@ use socket2::SockRef;
 
 use super::life;
 use super::wire::Reply;
+use crate::privilege::is_privileged;
 
 /// The environment variable that makes a worker of a program, if its standard input is a socket.
 pub(super) const MARK: &str = "CURIO_WORKER";
@@ -74,7 +75,7 @@ fn inherited() -> Option<(UnixStream, bool)> {
         return None;
     }
     assert!(
-        !has_more_rights(),
+        !is_privileged(),
         "a program with more rights than whoever has started it (setuid) cannot be a worker"
     );
     // SAFETY: nobody else is about who could look at the environment (E3).
@@ -87,17 +88,6 @@ fn inherited() -> Option<(UnixStream, bool)> {
     // SAFETY: both descriptors are open. Nobody has read standard input yet, so there is no buffer to be wrong (E3).
     unsafe { libc::dup2(nothing.as_raw_fd(), 0) };
     Some((socket, mark == HELD))
-}
-
-/// Whether this program has rights that whoever has started it does not have (E4).
-pub(super) fn has_more_rights() -> bool {
-    // SAFETY: they take a number at most.
-    #[cfg(target_os = "linux")]
-    let more = unsafe { libc::getauxval(libc::AT_SECURE) != 0 };
-    // SAFETY: they have no arguments.
-    #[cfg(not(target_os = "linux"))]
-    let more = unsafe { libc::getuid() != libc::geteuid() || libc::getgid() != libc::getegid() };
-    more
 }
 
 /// Closes what was inherited but for standard input, output and error. Whatever is open has no owner in here (E3).

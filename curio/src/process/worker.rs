@@ -27,6 +27,7 @@ use super::error::WorkerError;
 use super::wire::{self, Inbox};
 use crate::error::{Error, Result};
 use crate::net::source::Registered;
+use crate::privilege::is_privileged;
 use crate::signal::SIGKILL;
 use crate::subprocess::reaper;
 use crate::traps::Waiting;
@@ -53,7 +54,7 @@ impl Worker {
     /// [`Error::Io`] if the system has no descriptor or process left, or this program has more rights than whoever has started
     /// it (E4); [`WorkerError::OtherProgram`].
     pub(super) fn start(dying: Rc<Dying>) -> Result<Worker> {
-        if entry::has_more_rights() {
+        if is_privileged() {
             let text = "a program with more rights than whoever has started it (setuid) has none";
             return Err(cannot_start(io::Error::new(
                 io::ErrorKind::PermissionDenied,
